@@ -1,0 +1,1 @@
+"""The server: one package for each slice of the domain (see README)."""

@@ -1,0 +1,1 @@
+"""What every source and the server share: entries, chains, seals, journals and the exchange."""
