@@ -1,0 +1,268 @@
+"""One tree of refusals. Each answer is `application/problem+json` (RFC 9457) and says what a person can do next.
+
+A number is `<status>.<n>`: given once, never changed, never used again (`tests/backend/test_errors.py` holds the list).
+"""
+
+from typing import Annotated, ClassVar, Final
+
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Pointed(Struct, frozen=True, kw_only=True):
+    """One fault in what was sent."""
+
+    pointer: Annotated[str, Meta(description="JSON pointer to the field (RFC 6901).")]
+    detail: Annotated[str, Meta(description="What is wrong with it.")]
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What every refusal looks like."""
+
+    type: Annotated[str, Meta(description="Address that explains this kind of problem in German.")]
+    title: Annotated[str, Meta(description="What happened, in English, the same for every problem of this type.")]
+    status: Annotated[int, Meta(ge=400, le=599, description="HTTP status.")]
+    detail: Annotated[str, Meta(description="What happened and what to do next, in German.")]
+    code: Annotated[str, Meta(description="Name of the problem, as verdicts carry it.")]
+    errors: Annotated[list[Pointed] | UnsetType, Meta(description="The fields at fault.")] = UNSET
+    instance: Annotated[str | UnsetType, Meta(description="Id of this occurrence, to ask for.")] = UNSET
+    facts: Annotated[dict[str, str | int | list[str]] | UnsetType, Meta(description="What the answer rests on.")] = (
+        UNSET
+    )
+
+
+class DomainError(Exception):
+    """A refusal that the caller can act on."""
+
+    status: ClassVar[int]
+    number: ClassVar[int]
+    code: ClassVar[str]
+    #: Says it to a person, in German, and ends with the next step.
+    advice: ClassVar[str]
+    #: As a verdict of an entry: a conflict is decided by a person, anything else is rejected.
+    is_conflict: ClassVar[bool] = False
+
+    def __init__(self, *, field: str | None = None, detail: str | None = None, **facts: str | int | list[str]) -> None:
+        """`field` is the JSON pointer of what is at fault; `facts` travel in the answer and hold no personal data."""
+        super().__init__(self.code)
+        self.field = field
+        self.detail = detail
+        self.facts = facts
+
+    @classmethod
+    def type(cls) -> str:
+        """The address that explains this problem, e.g. `/problems/409.1`."""
+        return f"/problems/{cls.status}.{cls.number}"
+
+    def problem(self) -> Problem:
+        """The answer's body."""
+        title = (type(self).__doc__ or self.code).strip().splitlines()[0]
+        return Problem(
+            type=self.type(),
+            title=title,
+            status=self.status,
+            detail=self.advice,
+            code=self.code,
+            errors=[Pointed(pointer=self.field, detail=self.detail or title)] if self.field is not None else UNSET,
+            facts=dict(self.facts) if self.facts else UNSET,
+        )
+
+
+class BadInput(DomainError):
+    """The request cannot be read as what this address expects."""
+
+    status, number, code = 400, 1, "bad_input"
+    advice = "Die Angaben sind so nicht lesbar. Bitte das genannte Feld prüfen und erneut senden."
+
+
+class BadEnvelope(DomainError):
+    """The exchange's envelope is unreadable; nothing was applied."""
+
+    status, number, code = 400, 2, "bad_envelope"
+    advice = "Das Gerät hat eine unlesbare Sendung geschickt. Nichts wurde übernommen; bitte die App aktualisieren."
+
+
+class BadProof(DomainError):
+    """The signature does not prove that the sender holds the key."""
+
+    status, number, code = 400, 3, "bad_proof"
+    advice = "Der Schlüsselnachweis des Geräts stimmt nicht. Bitte die Anmeldung des Geräts neu beginnen."
+
+
+class ForeignId(DomainError):
+    """The referenced thing does not exist in this town."""
+
+    status, number, code = 400, 4, "unknown_reference"
+    advice = "Der genannte Bezug ist hier nicht bekannt. Bitte die Auswahl neu laden."
+
+
+class NotSignedIn(DomainError):
+    """No valid session or token came with the request."""
+
+    status, number, code = 401, 1, "not_signed_in"
+    advice = "Sie sind nicht angemeldet oder die Anmeldung ist abgelaufen. Bitte neu anmelden."
+
+
+class WrongLogin(DomainError):
+    """Login name or password are wrong."""
+
+    status, number, code = 401, 2, "wrong_login"
+    advice = "Kennung oder Passwort stimmen nicht. Bitte erneut versuchen oder die Administration fragen."
+
+
+class NotAllowed(DomainError):
+    """The caller's roles do not hold the right that this address needs."""
+
+    status, number, code = 403, 1, "not_allowed"
+    advice = "Ihre Rolle darf das nicht. Bitte die zuständige Stelle fragen."
+
+
+class OwnApproval(DomainError):
+    """Whoever created a thing cannot approve it."""
+
+    status, number, code = 403, 2, "own_approval"
+    advice = (
+        "Eine zweite Person muss zustimmen. Bitte eine andere Administratorin oder einen anderen Administrator bitten."
+    )
+
+
+class SourceRevoked(DomainError):
+    """The source was revoked: it gets no lease."""
+
+    status, number, code = 403, 3, "source_revoked"
+    advice = "Dieses Gerät ist gesperrt. Bitte die Leitstelle anrufen; nicht Gesendetes bleibt auf dem Gerät."
+
+
+class ForeignOrigin(DomainError):
+    """A browser sent this from a page that is not ours."""
+
+    status, number, code = 403, 4, "foreign_origin"
+    advice = "Die Anfrage kam von einer fremden Seite und wurde nicht ausgeführt. Bitte Streife direkt öffnen."
+
+
+class NotFound(DomainError):
+    """Nothing is known under this address."""
+
+    status, number, code = 404, 1, "not_found"
+    advice = "Das Gesuchte gibt es hier nicht. Bitte Adresse oder Nummer prüfen."
+
+
+class MethodNotAllowed(DomainError):
+    """This address does not know this method."""
+
+    status, number, code = 405, 1, "method_not_allowed"
+    advice = "So kann diese Adresse nicht benutzt werden. Bitte die API-Beschreibung lesen."
+
+
+class IdReused(DomainError):
+    """The same id came with other content; both are kept."""
+
+    status, number, code = 409, 1, "id_reused"
+    advice = "Unter dieser Kennung ist schon etwas anderes gespeichert. Bitte als neuen Eintrag erfassen."
+
+
+class AlreadyDone(DomainError):
+    """Somebody did this before, with another outcome."""
+
+    status, number, code = 409, 2, "already_done"
+    advice = "Das hat inzwischen jemand anderes erledigt. Bitte den Stand neu laden."
+    is_conflict = True
+
+
+class NameTaken(DomainError):
+    """The name is in use in this town."""
+
+    status, number, code = 409, 3, "name_taken"
+    advice = "Dieser Name ist schon vergeben. Bitte einen anderen wählen."
+
+
+class EpochChanged(DomainError):
+    """The cursor belongs to another history of the database."""
+
+    status, number, code = 409, 4, "epoch_changed"
+    advice = "Der Server wurde wiederhergestellt. Die Ansicht wird neu geladen."
+
+
+class CodeUsed(DomainError):
+    """The enrolment code is unknown, used or out of date."""
+
+    status, number, code = 409, 5, "code_used"
+    advice = "Dieser Anmeldecode gilt nicht mehr. Bitte in der Verwaltung einen neuen erzeugen."
+
+
+class StaleClock(DomainError):
+    """The lease request is not newer than the one before."""
+
+    status, number, code = 409, 6, "stale_clock"
+    advice = "Die Uhr des Geräts geht vor oder nach. Bitte Datum und Uhrzeit am Gerät prüfen."
+
+
+class StaleBase(DomainError):
+    """The person saw an older revision than the one that stands."""
+
+    status, number, code = 409, 7, "stale_base"
+    advice = "Der Eintrag wurde inzwischen geändert. Bitte den neuen Stand ansehen und erneut entscheiden."
+    is_conflict = True
+
+
+class CursorExpired(DomainError):
+    """The cursor is older than what the feed still holds."""
+
+    status, number, code = 410, 1, "cursor_expired"
+    advice = "Die Ansicht ist zu alt und wird vollständig neu geladen."
+
+
+class TooLarge(DomainError):
+    """The request is larger than this address takes."""
+
+    status, number, code = 413, 1, "too_large"
+    advice = "Die Sendung ist zu groß. Bitte in kleineren Teilen senden."
+
+
+class UnsupportedMedia(DomainError):
+    """The content type or encoding is not taken here."""
+
+    status, number, code = 415, 1, "unsupported_media"
+    advice = "Dieses Format wird hier nicht angenommen. Bitte als JSON ohne Kompression senden."
+
+
+class TooManyTries(DomainError):
+    """Too many attempts in a short time."""
+
+    status, number, code = 429, 1, "too_many_tries"
+    advice = "Zu viele Versuche. Bitte eine Minute warten."
+
+
+class Defect(DomainError):
+    """Something is broken on our side."""
+
+    status, number, code = 500, 1, "defect"
+    advice = "Auf dem Server ist ein Fehler aufgetreten. Bitte die genannte Nummer der Administration melden."
+
+
+class NotNow(DomainError):
+    """The server cannot do this at the moment; nothing was stored."""
+
+    status, number, code = 503, 1, "not_now"
+    advice = "Der Server ist gerade nicht bereit. Nichts ging verloren; es wird von selbst erneut versucht."
+
+
+def all_problems() -> list[type[DomainError]]:
+    """Every refusal, ordered by its number."""
+    return sorted(DomainError.__subclasses__(), key=lambda cls: (cls.status, cls.number))
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """What a route's `responses=` says about refusals; it replaces the framework's own description of a 400."""
+    titles = {status: next(c for c in all_problems() if c.status == status) for status in statuses}
+    return {
+        status: ResponseSpec(
+            Problem,
+            description=(cls.__doc__ or "").strip(),
+            media_type=PROBLEM_MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status, cls in titles.items()
+    }
