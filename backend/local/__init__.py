@@ -1,0 +1,1 @@
+"""The embedded default: what `streife up` needs on one Linux machine, with nothing installed beside it."""

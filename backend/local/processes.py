@@ -1,0 +1,86 @@
+"""What Linux tells about processes under /proc (proc(5)), enough to know our own from everybody else's."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def started(pid: int) -> int | None:
+    """The start time of a living process in clock ticks since boot (field 22 of stat); None if gone or a zombie.
+
+    A pid is reused, a pid together with its start time is not.
+    """
+    try:
+        text = (PROC / str(pid) / "stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is the name in parentheses and may hold anything, parentheses and spaces included.
+    fields = text[text.rindex(b")") + 2 :].split()
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def boot_id() -> str:
+    """A text that changes with every boot: start times of different boots are not to be compared."""
+    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def working_folder(pid: int) -> Path | None:
+    """The folder a process works in; None if it is gone or not ours to ask."""
+    try:
+        return Path(os.readlink(PROC / str(pid) / "cwd"))  # noqa: PTH115 - the link's text, "(deleted)" included
+    except OSError:
+        return None
+
+
+def program(pid: int) -> str | None:
+    """The file name of the running program; None if the process is gone or not ours to ask."""
+    try:
+        return os.path.basename(os.readlink(PROC / str(pid) / "exe")).removesuffix(" (deleted)")  # noqa: PTH115, PTH119
+    except OSError:
+        return None
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The environment a process was started with; empty if it is gone or not ours to ask."""
+    try:
+        content = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(item).partition("=") for item in content.split(b"\0") if item)
+    return {name: value for name, _, value in pairs}
+
+
+def every() -> Iterator[int]:
+    """The pids of all processes of this moment."""
+    return (int(path.name) for path in PROC.iterdir() if path.name.isdigit())
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, *, every_s: float = 0.02) -> bool:
+    """True as soon as `condition` holds, False if it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(every_s)
+    return True
+
+
+def end(pid: int, signals: tuple[tuple[int, float], ...]) -> bool:
+    """The process `pid` got each signal in turn until it was gone, with so many seconds between; whether it is gone.
+
+    The start time is read first: a process that gets this pid later is never sent anything.
+    """
+    born = started(pid)
+    for number, seconds in signals:
+        if born is None or started(pid) != born:
+            return True
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return True
+        if wait_until(lambda: started(pid) != born, seconds):
+            return True
+    return False
