@@ -32,7 +32,7 @@ class LocalError(Exception):
     """Something only a person can settle; the message says in German what it is and what to do next."""
 
 
-class PortTaken(LocalError):  # noqa: N818 - a statement reads better than an "…Error"
+class PortTaken(LocalError):
     """The port is held by a process that is not ours."""
 
     def __init__(self, port: int, *, remembered: bool) -> None:

@@ -1,0 +1,1 @@
+"""Towns, people and their roles, sources and their keys: who may do what."""
