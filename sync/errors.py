@@ -1,8 +1,5 @@
 """Everything that can go wrong in `sync`: one tree, each error with what is needed to act on it."""
 
-# Names say what happened (`JournalFull`), as STYLE.md section 3 writes them.
-# ruff: noqa: N818
-
 from typing import ClassVar
 
 
