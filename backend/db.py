@@ -120,6 +120,11 @@ def definer_function(name: str, arguments: str, returns: str, body: str) -> None
     )
 
 
+def grant(*statements: str) -> None:
+    """Statements that run once every table exists, for what is no town's: sequences and rows of the server itself."""
+    _after_create(Base.metadata, statements)
+
+
 def _after_create(target: Table | MetaData, statements: Sequence[str]) -> None:
     def run(_: object, connection: Connection, **__: object) -> None:
         for statement in statements:

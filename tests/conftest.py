@@ -56,9 +56,7 @@ def postgres() -> Iterator[Postgres]:
 def new_database(postgres: Postgres) -> Callable[[], Database]:
     """Makes databases with the whole schema."""
     passwords = {role: secrets.token_urlsafe(12) for role in (APP_ROLE, BROKER_ROLE)}
-    prepare_roles(
-        postgres.superuser_url(), app_password=passwords[APP_ROLE], broker_password=passwords[BROKER_ROLE]
-    )
+    prepare_roles(postgres.superuser_url(), app_password=passwords[APP_ROLE], broker_password=passwords[BROKER_ROLE])
     with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE}")
     owner = connect(postgres.superuser_url(TEMPLATE), pool_size=1)

@@ -130,7 +130,7 @@ def permit(roles: Iterable[Role], right: str) -> str | None:
 
 
 def scopes_of_person(person: PersonId, roles: frozenset[Role]) -> tuple[str, ...]:
-    """The feed scopes that a person's screens read: each is an audience, so that a row holds what that audience may see."""
+    """The feed scopes of a person's screens: each is an audience, and a row holds what that audience may see."""
     scopes = [f"me:{person}"]
     if permit(roles, "offence:R") == "":
         scopes.append("office")

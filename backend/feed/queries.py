@@ -1,0 +1,92 @@
+"""Reading the feed without gaps: only below the oldest open transaction (design/sync.md 5.2)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from backend.feed.rules import PAGE_BYTES, Position
+
+
+class Horizon(NamedTuple):
+    """Below `xid` nothing can appear any more; `floor` is the highest transaction whose tombstones are gone."""
+
+    xid: int
+    epoch: bytes
+    floor: int
+
+
+class Found(NamedTuple):
+    """A row of the feed."""
+
+    scope: str
+    op: str
+    type: str
+    id: UUID
+    rev: int
+    body: bytes | None
+    xid: int
+    pos: int
+
+
+class Page(NamedTuple):
+    """Rows in their order, where the reader stands after them, and whether another page waits."""
+
+    rows: list[Found]
+    at: Position
+    more: bool
+
+
+_HORIZON = text(
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, (SELECT epoch FROM history),"
+    " coalesce((SELECT xid FROM feed_floor WHERE town = CAST(:town AS uuid))::text, '0')"
+)
+_ROWS = text(
+    "SELECT r.scope, r.op, r.type, r.id, r.rev, r.body, r.xid::text, r.pos"
+    " FROM unnest(CAST(:scopes AS text[])) AS s(scope) CROSS JOIN LATERAL"
+    " (SELECT f.* FROM feed f WHERE f.town = CAST(:town AS uuid) AND f.scope = s.scope"
+    " AND (f.xid, f.pos) > (CAST(:xid AS xid8), CAST(:pos AS bigint)) AND f.xid < CAST(:horizon AS xid8)"
+    " ORDER BY f.xid, f.pos LIMIT :limit) r ORDER BY r.xid, r.pos LIMIT :limit"
+)
+
+
+def horizon(session: Session) -> Horizon:
+    """Where reading must stop. It MUST be a statement of its own, before the page's."""
+    xid, epoch, floor = session.execute(_HORIZON, {"town": session.info["town"]}).one()
+    return Horizon(int(xid), bytes(epoch), int(floor))
+
+
+def page(session: Session, scopes: Sequence[str], after: Position, until: Horizon, limit: int) -> Page:
+    """Up to `limit` rows and 1 MiB of bodies of these scopes after a position.
+
+    A page that is full ends at its last row, any other one at the horizon, so that quiet scopes advance too.
+    """
+    found = [
+        Found(scope, op, kind, id_, rev, body and bytes(body), int(xid), pos)
+        for scope, op, kind, id_, rev, body, xid, pos in session.execute(
+            _ROWS,
+            {
+                "scopes": list(scopes),
+                "town": session.info["town"],
+                "xid": str(after.xid),
+                "pos": after.pos,
+                "horizon": str(until.xid),
+                "limit": limit + 1,
+            },
+        )
+    ]
+    rows = _within_bytes(found[:limit])
+    if len(rows) < len(found):
+        return Page(rows, Position(rows[-1].xid, rows[-1].pos), more=True)
+    return Page(rows, max(after, Position(until.xid, 0)), more=False)
+
+
+def _within_bytes(rows: list[Found]) -> list[Found]:
+    size = 0
+    for index, row in enumerate(rows):
+        size += len(row.body or b"")
+        if size > PAGE_BYTES and index:
+            return rows[:index]
+    return rows

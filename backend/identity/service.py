@@ -1,0 +1,324 @@
+"""Towns, people, their roles and their sessions."""
+
+import secrets
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from msgspec import UNSET
+from sqlalchemy import Engine, delete, select, text
+from sqlalchemy.orm import Session
+
+from backend.db import sessions_of
+from backend.errors import AlreadyDone, NameTaken, NotFound, OwnApproval, TooManyTries, WrongLogin
+from backend.fields import Actor, PersonId, Role, SourceId, TownId, uuid7
+from backend.identity import rules
+from backend.identity.tables import LoginSessionRow, PersonRow, RoleGrantRow, TownRow
+from backend.identity.wire import Grant, Me, NewPerson, Person, SignIn, TownName
+from backend.log import service as log
+
+#: argon2id with the library's defaults (RFC 9106, second recommended option: 64 MiB).
+_hasher: Final = PasswordHasher()
+#: Verified when there is no such account, so that the answer takes as long.
+_NOBODY: Final = _hasher.hash(secrets.token_urlsafe(16))
+
+
+class Found(NamedTuple):
+    """Who holds a token, and the state of their device."""
+
+    actor: Actor
+    source_kind: str | None
+    is_revoked: bool
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token or code."""
+    return sha256(token.encode()).digest()
+
+
+def authenticate(session: Session, token: str, *, now: datetime) -> Found | None:
+    """Who holds this token now; None where nobody does. Reads across towns through `find_actor`."""
+    row = session.execute(
+        text("SELECT * FROM find_actor(:token, :now)"), {"token": token_hash(token), "now": now}
+    ).one_or_none()
+    if row is None:
+        return None
+    person = PersonId(row.person) if row.person else None
+    roles = frozenset(Role(role) for role in row.roles)
+    if row.source is None:
+        assert person is not None  # noqa: S101 - a login session without a person cannot be stored
+        scopes = rules.scopes_of_person(person, roles)
+        return Found(Actor(town=TownId(row.town), person=person, roles=roles, scopes=scopes), None, is_revoked=False)
+    source = SourceId(row.source)
+    if row.source_kind != "phone":
+        roles = frozenset({Role(row.source_kind)})
+    actor = Actor(
+        town=TownId(row.town), person=person, source=source, roles=roles, scopes=rules.scopes_of_source(source, person)
+    )
+    return Found(actor, row.source_kind, is_revoked=row.source_state == "revoked")
+
+
+def found_town(session: Session, *, slug: str, name: str, domain: str, now: datetime) -> TownRow:
+    """A new town, in a session of that town's id.
+
+    Raises:
+        NameTaken: slug or domain are in use (by the constraint, at the flush).
+    """
+    row = TownRow(town=session.info["town"], slug=slug, name=name, domain=domain, created_at=now)
+    session.add(row)
+    session.flush()  # the town's row must exist before those that refer to it
+    log.record(session, "town.founded", subject=row.town, public={}, now=now)
+    return row
+
+
+def add_person(session: Session, actor: Actor | None, data: NewPerson, *, now: datetime) -> Person:
+    """An account without roles. `actor` is None for the operator of the server.
+
+    Raises:
+        NameTaken: the login name is in use.
+    """
+    if session.scalar(select(PersonRow.id).where(PersonRow.login == data.login)):
+        raise NameTaken(field="/login")
+    row = PersonRow(
+        town=session.info["town"],
+        id=uuid7(),
+        login=data.login,
+        name=data.name,
+        call_sign=data.call_sign,
+        password_hash=_hasher.hash(data.password),
+        failures=0,
+        state="active",
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()  # grants refer to it
+    log.record(session, "person.added", subject=row.id, public={}, private=_by(actor), now=now)
+    return Person(
+        id=PersonId(row.id),
+        login=row.login,
+        name=row.name,
+        call_sign=row.call_sign,
+        state=row.state,
+        roles=[],
+        asked=[],
+    )
+
+
+def grant_role(session: Session, actor: Actor | None, person: PersonId, role: Role, *, now: datetime) -> Grant:
+    """The role is asked for; it counts once another administrator approved it.
+
+    The operator of the server (`actor` None) needs no second person: somebody must be the first administrator.
+    The same grant again returns the one that stands.
+
+    Raises:
+        NotFound: no such person.
+    """
+    if session.get(PersonRow, (session.info["town"], person)) is None:
+        raise NotFound(field="/person")
+    standing = session.scalars(
+        select(RoleGrantRow).where(
+            RoleGrantRow.person == person, RoleGrantRow.role == role, RoleGrantRow.withdrawn_at.is_(None)
+        )
+    ).one_or_none()
+    if standing is not None:
+        return _grant(standing)
+    row = RoleGrantRow(
+        town=session.info["town"],
+        id=uuid7(),
+        person=person,
+        role=role,
+        granted_by=actor.person if actor else None,
+        granted_at=now,
+        approved_at=None if actor else now,
+    )
+    session.add(row)
+    public = {"role": role.value, "is_approved": actor is None}
+    log.record(session, "role.granted", subject=person, public=public, private=_by(actor), now=now)
+    return _grant(row)
+
+
+def approve_grant(session: Session, actor: Actor, id: UUID, *, now: datetime) -> Grant:
+    """The role counts from now on.
+
+    Raises:
+        NotFound: no such grant, or it was withdrawn.
+        OwnApproval: the same person granted it, or it is for that person.
+    """
+    row = _standing_grant(session, id)
+    if actor.person in (row.granted_by, row.person):
+        raise OwnApproval
+    if row.approved_at is None:
+        row.approved_by, row.approved_at = actor.person, now
+        log.record(session, "role.approved", subject=row.person, public={"role": row.role}, private=_by(actor), now=now)
+    return _grant(row)
+
+
+def withdraw_grant(session: Session, actor: Actor | None, id: UUID, *, now: datetime) -> None:
+    """The role counts no longer, in open sessions too.
+
+    Raises:
+        NotFound: no such grant, or it was withdrawn before.
+        AlreadyDone: it is the town's last administrator.
+    """
+    row = _standing_grant(session, id)
+    if row.role == Role.ADMIN and row.approved_at is not None and _administrators(session) == 1:
+        raise AlreadyDone(detail="the last administrator cannot be withdrawn")
+    row.withdrawn_by, row.withdrawn_at = (actor.person if actor else None), now
+    log.record(session, "role.withdrawn", subject=row.person, public={"role": row.role}, private=_by(actor), now=now)
+
+
+def people(session: Session) -> list[Person]:
+    """Every account of the town with its roles, by login name."""
+    grants: dict[UUID, list[RoleGrantRow]] = {}
+    for grant in session.scalars(select(RoleGrantRow).where(RoleGrantRow.withdrawn_at.is_(None))):
+        grants.setdefault(grant.person, []).append(grant)
+    return [
+        Person(
+            id=PersonId(row.id),
+            login=row.login,
+            name=row.name,
+            call_sign=row.call_sign,
+            state=row.state,
+            roles=sorted(Role(g.role) for g in grants.get(row.id, []) if g.approved_at is not None),
+            asked=[_grant(g) for g in grants.get(row.id, []) if g.approved_at is None],
+        )
+        for row in session.scalars(select(PersonRow).order_by(PersonRow.login))
+    ]
+
+
+def check_password(engine: Engine, slug: str, login: str, password: str, *, now: datetime) -> tuple[TownId, PersonId]:
+    """The account that this login opens. Counts wrong tries in transactions of its own, so that a refusal keeps them.
+
+    Raises:
+        WrongLogin: no such account or another password; both take as long.
+        TooManyTries: five wrong ones in a row, the last less than a minute ago.
+    """
+    with sessions_of(engine, None).begin() as session:
+        found = session.execute(
+            text("SELECT town, person FROM find_login(:slug, :login)"), {"slug": slug, "login": login}
+        ).one_or_none()
+    if found is None:
+        _is_right(_NOBODY, password)
+        raise WrongLogin
+    town, person = TownId(found.town), PersonId(found.person)
+    sessions = sessions_of(engine, town)
+    with sessions.begin() as session:
+        row = session.get_one(PersonRow, (town, person))
+        since = now - row.failed_at if row.failed_at else None
+        if rules.must_wait(row.failures, since):
+            raise TooManyTries
+        stored = row.password_hash
+    right = _is_right(stored, password)  # outside a transaction: it takes a tenth of a second
+    with sessions.begin() as session:
+        row = session.get_one(PersonRow, (town, person), with_for_update=True)
+        row.failures, row.failed_at = (0, None) if right else (row.failures + 1, now)
+    if not right:
+        raise WrongLogin
+    return town, person
+
+
+def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
+    """A new session: its token, which is told only now, and who it is.
+
+    Raises:
+        WrongLogin, TooManyTries: see `check_password`.
+    """
+    slug = "" if data.town is UNSET else data.town
+    town, person = check_password(engine, slug, data.login, data.password, now=now)
+    token = secrets.token_urlsafe(32)
+    with sessions_of(engine, town).begin() as session:
+        session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
+        session.add(
+            LoginSessionRow(
+                town=town,
+                token_hash=token_hash(token),
+                person=person,
+                created_at=now,
+                expires_at=now + rules.SESSION,
+            )
+        )
+        return token, me(session, Actor(town=town, person=person, roles=_roles(session, person)))
+
+
+def sign_out(session: Session, token: str) -> None:
+    """The session of this token is gone."""
+    session.execute(delete(LoginSessionRow).where(LoginSessionRow.token_hash == token_hash(token)))
+
+
+def me(session: Session, actor: Actor) -> Me:
+    """Who is signed in."""
+    assert actor.person is not None  # noqa: S101 - the right `signed_in` lets only people through
+    row = session.get_one(PersonRow, (actor.town, actor.person))
+    town = session.get_one(TownRow, actor.town)
+    return Me(
+        person=actor.person,
+        name=row.name,
+        call_sign=row.call_sign,
+        town=TownName(slug=town.slug, name=town.name),
+        roles=sorted(actor.roles),
+        scopes=list(rules.scopes_of_person(actor.person, actor.roles)),
+    )
+
+
+def town_names(session: Session) -> list[TownName]:
+    """The towns served here, by name; known before anybody signed in."""
+    rows = session.execute(text("SELECT slug, name FROM town_names()"))
+    return [TownName(slug=row.slug, name=row.name) for row in rows]
+
+
+def all_towns(session: Session) -> list[TownId]:
+    """Every town's id, for the sweeps that work through them one after the other."""
+    return [TownId(town) for town in session.scalars(text("SELECT * FROM all_towns()"))]
+
+
+def _roles(session: Session, person: PersonId) -> frozenset[Role]:
+    rows = session.scalars(
+        select(RoleGrantRow.role).where(
+            RoleGrantRow.person == person, RoleGrantRow.approved_at.is_not(None), RoleGrantRow.withdrawn_at.is_(None)
+        )
+    )
+    return frozenset(Role(role) for role in rows)
+
+
+def _administrators(session: Session) -> int:
+    rows = session.scalars(
+        select(RoleGrantRow.person).where(
+            RoleGrantRow.role == Role.ADMIN,
+            RoleGrantRow.approved_at.is_not(None),
+            RoleGrantRow.withdrawn_at.is_(None),
+        )
+    )
+    return len(set(rows))
+
+
+def _standing_grant(session: Session, id: UUID) -> RoleGrantRow:
+    row = session.scalars(
+        select(RoleGrantRow).where(RoleGrantRow.id == id, RoleGrantRow.withdrawn_at.is_(None)).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _grant(row: RoleGrantRow) -> Grant:
+    return Grant(
+        id=str(row.id),
+        person=PersonId(row.person),
+        role=Role(row.role),
+        granted_at=row.granted_at,
+        approved_at=row.approved_at,
+    )
+
+
+def _is_right(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+def _by(actor: Actor | None) -> dict[str, str]:
+    return {"by": str(actor.person) if actor else "operator"}

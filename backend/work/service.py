@@ -1,0 +1,117 @@
+"""Opening and settling what waits for a person."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.db import Bulk, later
+from backend.errors import AlreadyDone, NotFound, StaleBase
+from backend.feed import service as feed
+from backend.fields import Actor, uuid7
+from backend.work.tables import TaskRow
+from backend.work.wire import CloseTask, Task
+
+_OPEN = Bulk(
+    TaskRow,
+    ["town", "id", "audience", "kind", "subject_type", "subject", "facts", "rev", "opened_at"],
+    unique=["kind", "subject_type", "subject"],
+    on_conflict="ON CONFLICT DO NOTHING",
+)
+
+
+def open_task(
+    session: Session,
+    audience: str,
+    kind: str,
+    *,
+    subject_type: str,
+    subject: UUID,
+    facts: dict[str, str | int],
+    now: datetime,
+) -> UUID:
+    """A task of this kind about this subject waits for `audience` (a feed scope); a repetition opens no second one.
+
+    The id is returned for the feed's sake and names the task only if none stood before.
+    """
+    id_ = uuid7()
+    row = (
+        session.info["town"],
+        id_,
+        audience,
+        kind,
+        subject_type,
+        subject,
+        msgspec.json.encode(facts).decode(),
+        1,
+        now,
+    )
+    later(session, _OPEN, row)
+    body = Task(
+        id=str(id_),
+        audience=audience,
+        kind=kind,
+        subject_type=subject_type,
+        subject=str(subject),
+        facts=facts,
+        rev=1,
+        opened_at=now,
+        closed_at=None,
+        outcome=None,
+    )
+    feed.put(session, audience, "task", id=id_, rev=1, body=body)
+    return id_
+
+
+def close_task(session: Session, actor: Actor, id: UUID, data: CloseTask, *, now: datetime) -> Task:
+    """The task is settled, with who, how and why; the same outcome again returns it as it stands.
+
+    Raises:
+        NotFound: no such task, or it waits for others.
+        AlreadyDone: it was settled otherwise.
+        StaleBase: it changed since the person saw it.
+    """
+    row = session.scalars(
+        select(TaskRow).where(TaskRow.id == id, TaskRow.audience.in_(actor.scopes)).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    if row.closed_at is not None:
+        if (row.outcome, row.reason, row.closed_by) != (data.outcome, data.reason, actor.person):
+            raise AlreadyDone(outcome=row.outcome or "")
+        return as_wire(row)
+    if row.rev != data.base:
+        raise StaleBase(rev=row.rev)
+    row.rev += 1
+    row.closed_at, row.closed_by, row.outcome, row.reason = now, actor.person, data.outcome, data.reason
+    feed.leave(session, row.audience, "task", id=row.id, rev=row.rev, op="drop")
+    return as_wire(row)
+
+
+def open_tasks(session: Session, actor: Actor, limit: int) -> list[Task]:
+    """The tasks that wait for this person's audiences, oldest first."""
+    rows = session.scalars(
+        select(TaskRow)
+        .where(TaskRow.audience.in_(actor.scopes), TaskRow.closed_at.is_(None))
+        .order_by(TaskRow.opened_at, TaskRow.id)
+        .limit(limit)
+    )
+    return [as_wire(row) for row in rows]
+
+
+def as_wire(row: TaskRow) -> Task:
+    """The row as it is sent."""
+    return Task(
+        id=str(row.id),
+        audience=row.audience,
+        kind=row.kind,
+        subject_type=row.subject_type,
+        subject=str(row.subject),
+        facts=row.facts,
+        rev=row.rev,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        outcome=row.outcome,
+    )
