@@ -182,11 +182,13 @@ class Bulk:
         self.statement = f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) {on_conflict}"  # noqa: S608 - names of our own tables
         self._key = [list(columns).index(name) for name in unique]
 
-    def write(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
-        """`rows` are in the transaction, one round trip."""
+    def write(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """`rows` are in the transaction, one round trip; the first column of what the statement returns."""
         if self._key:
             rows = list({tuple(row[i] for i in self._key): row for row in rows}.values())
-        session.connection().exec_driver_sql(self.statement, tuple(list(column) for column in zip(*rows, strict=True)))
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        result = session.connection().exec_driver_sql(self.statement, columns)
+        return list(result.scalars()) if result.returns_rows else []
 
 
 def later(session: Session, bulk: Bulk, row: tuple[Any, ...]) -> None:

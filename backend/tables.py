@@ -1,5 +1,6 @@
 """Imports every slice's rows, so that `Base.metadata` is whole: for migrations, tests and the schema dump."""
 
+import backend.exchange.tables
 import backend.feed.tables
 import backend.identity.tables
 import backend.work.tables  # noqa: F401 - declared by being imported

@@ -260,6 +260,7 @@ def _new_source(session: Session, code: EnrolmentRow, data: NewSource, now: date
         incarnation=0,
         last_seq=0,
         head=b"",
+        rev=0,
         unsettled=0,
         confirmed_xid=0,
         confirmed_pos=0,

@@ -137,6 +137,8 @@ class SourceRow(Base):
     #: Highest `seq` of the newest incarnation that is admitted, and the chain's hash there.
     last_seq: Mapped[int]
     head: Mapped[bytes]
+    #: Rises with each admitted batch; revision of the `journal` row in the source's own feed.
+    rev: Mapped[int]
     #: Entries that are held or parked and not settled; later ones about the same subject wait for them.
     unsettled: Mapped[int]
     #: The cursor that the source confirmed by sending it: everything before it was applied.

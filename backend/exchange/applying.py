@@ -1,0 +1,122 @@
+"""Running the slices' rules: all at once, and each by itself where one fails (design/sync.md 4.1, savepoints)."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from msgspec import UnsetType
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from backend.db import savepoint
+from backend.errors import DomainError, NotNow
+from backend.exchange import rules
+from backend.exchange.kinds import KINDS
+from backend.exchange.reading import Arriving, subject_of
+from backend.exchange.rules import ACCEPTED, Ruling
+from backend.exchange.tables import JournalEntryRow
+from backend.exchange.wire import EntryBody, Received
+from backend.fields import Actor, PersonId, SourceId
+from backend.identity.tables import SourceRow
+
+logger = structlog.get_logger()
+
+
+def apply(
+    session: Session, actor: Actor, source: SourceRow, arriving: Sequence[Arriving], parked_seq: int | None
+) -> list[Ruling]:
+    """A ruling for each entry, in their order; what was accepted has its effect in this transaction.
+
+    First all within one savepoint. If that fails, all is taken back and done again with a savepoint for each entry,
+    so that only the one at fault is refused. Services have no effect outside the transaction, so this is safe.
+    Entry `parked_seq` is parked without being asked: it was there too often when the server died.
+
+    Raises:
+        NotNow: the database cannot work now.
+        DBAPIError: a deadlock or a statement's time-out.
+    """
+    blocked = _blocked_subjects(session, source)
+    try:
+        with savepoint(session):
+            return _run(session, actor, arriving, blocked, parked_seq, _trust)
+    except Exception as error:
+        check_database(error)
+    return _run(session, actor, arriving, blocked, parked_seq, apply_alone)
+
+
+def _run(
+    session: Session,
+    actor: Actor,
+    arriving: Sequence[Arriving],
+    blocked: frozenset[tuple[str, str]],
+    parked_seq: int | None,
+    ask: Callable[[Session, Actor, Received, EntryBody], Ruling],
+) -> list[Ruling]:
+    waiting = set(blocked)
+    rulings = []
+    for one in arriving:
+        subject, ruling = subject_of(one.body), one.ruling
+        if ruling is None and subject in waiting:
+            ruling = Ruling("held", "depends_on", "/body/subject")
+        if ruling is None and one.received.seq == parked_seq:
+            ruling = Ruling("parked", "server_error")
+        if ruling is None:
+            ruling = ask(session, actor, one.received, one.body)
+        if ruling.is_open and subject is not None:
+            waiting.add(subject)
+        rulings.append(ruling)
+    return rulings
+
+
+def apply_alone(session: Session, actor: Actor, received: Received, body: EntryBody) -> Ruling:
+    """What the slice makes of one entry, within a savepoint of its own.
+
+    Raises:
+        NotNow, DBAPIError: as `apply`.
+    """
+    try:
+        with savepoint(session):
+            return _trust(session, actor, received, body)
+    except DomainError as error:
+        return Ruling("conflict" if error.is_conflict else "rejected", error.code, error.field)
+    except Exception as error:
+        check_database(error)
+        # Never the payload: only what failed, and where the entry stands.
+        logger.error("entry_parked", source=str(received.source), seq=received.seq, error=type(error).__name__)  # noqa: TRY400
+        return Ruling("parked", "server_error")
+
+
+def _trust(session: Session, actor: Actor, received: Received, body: EntryBody) -> Ruling:
+    _call(session, actor, received, body)
+    return ACCEPTED
+
+
+def _call(session: Session, actor: Actor, received: Received, body: EntryBody) -> None:
+    person = None if isinstance(body.by, UnsetType) else PersonId(body.by)
+    who = Actor(town=actor.town, person=person, source=SourceId(received.source), roles=actor.roles)
+    KINDS[received.kind].apply(session, who, received, body)
+
+
+def check_database(error: BaseException) -> None:
+    """A database that cannot work now, a deadlock or a time-out is no verdict about an entry."""
+    if not isinstance(error, DBAPIError):
+        return
+    state = getattr(error.orig, "sqlstate", None)
+    if rules.is_for_all(state) or error.connection_invalidated:
+        raise NotNow from error
+    if rules.is_worth_repeating(state) or state == "57014":
+        raise error
+
+
+def _blocked_subjects(session: Session, source: SourceRow) -> frozenset[tuple[str, str]]:
+    if source.unsettled == 0:
+        return frozenset()
+    rows = session.execute(
+        select(JournalEntryRow.subject_type, JournalEntryRow.subject).where(
+            JournalEntryRow.source == source.id,
+            JournalEntryRow.verdict.in_(["held", "parked"]),
+            JournalEntryRow.settled_at.is_(None),
+            JournalEntryRow.subject.is_not(None),
+        )
+    )
+    return frozenset((str(kind), str(subject)) for kind, subject in rows)

@@ -1,0 +1,171 @@
+"""From an arrived entry to what its slice can be asked: read, known, proven, new (design/sync.md 4.1, 6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct, UnsetType
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.db import Bulk
+from backend.exchange import rules
+from backend.exchange.kinds import KINDS
+from backend.exchange.rules import PersonsLease, Ruling
+from backend.exchange.tables import JournalEffectRow, JournalEntryRow
+from backend.exchange.wire import EntryBody, Received, Subject
+from backend.identity.tables import LeaseRow, SourceRow
+from sync.entry import parse_recorded_at
+from sync.exchange import Folded, WireEntry
+
+_EFFECT: Final = Bulk(
+    JournalEffectRow,
+    ["town", "source", "id", "commitment", "incarnation", "seq"],
+    on_conflict="ON CONFLICT DO NOTHING RETURNING seq",
+)
+#: The columns that `standing` reads.
+STANDING: Final = (
+    JournalEntryRow.verdict,
+    JournalEntryRow.code,
+    JournalEntryRow.field,
+    JournalEntryRow.settled_verdict,
+    JournalEntryRow.settled_code,
+    JournalEntryRow.settled_field,
+)
+
+
+class Arriving(Struct):
+    """A new entry on its way through the rules."""
+
+    folded: Folded
+    wire: WireEntry
+    body: EntryBody
+    received: Received
+    #: Set where the entry does not reach its slice.
+    ruling: Ruling | None
+
+
+def prepare(
+    session: Session, source: SourceRow, new: Sequence[Folded], wires: Sequence[WireEntry], now: datetime
+) -> list[Arriving]:
+    """The new entries, each with the ruling that stands before its slice is asked."""
+    town, leases = source.town, _leases(session, source)
+    rows = [
+        (town, source.id, UUID(o.entry.id), bytes.fromhex(o.entry.commitment), source.incarnation, o.entry.seq)
+        for o in new
+    ]
+    first_time = set(_EFFECT.write(session, rows))
+    repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
+    arriving = []
+    for one, wire in zip(new, wires, strict=True):
+        body, ruling = _read(one, source.kind, leases)
+        if one.entry.seq not in first_time:
+            ruling = repeated[one.entry.seq]
+        arriving.append(Arriving(one, wire, body, received(source, one, wire, now), ruling))
+    return arriving
+
+
+def received(source: SourceRow, one: Folded, wire: WireEntry, now: datetime) -> Received:
+    """What a slice gets of the entry beside its body."""
+    recorded_at, zone = parse_recorded_at(one.entry.recorded_at)
+    return Received(
+        id=UUID(one.entry.id),
+        source=source.id,
+        incarnation=source.incarnation,
+        seq=one.entry.seq,
+        kind=one.entry.kind,
+        recorded_at=recorded_at,
+        zone=zone,
+        received_at=now,
+        media=wire.media,
+    )
+
+
+def standing(row: object) -> Ruling:
+    """The verdict that counts: the settled one where there is one. `row` has the columns of the entry."""
+    if row.settled_verdict is not None:  # type: ignore[attr-defined]
+        return Ruling(row.settled_verdict, row.settled_code, row.settled_field)  # type: ignore[attr-defined]
+    return Ruling(row.verdict, row.code, row.field)  # type: ignore[attr-defined]
+
+
+def subject_of(body: EntryBody) -> tuple[str, str] | None:
+    return (body.subject.type, body.subject.id) if isinstance(body.subject, Subject) else None
+
+
+def _leases(session: Session, source: SourceRow) -> list[PersonsLease]:
+    if source.kind != "phone":
+        return []
+    rows = session.execute(
+        select(LeaseRow.person, LeaseRow.issued_at, LeaseRow.expires_at).where(LeaseRow.source == source.id)
+    )
+    return [PersonsLease(str(row.person), row.issued_at, row.expires_at) for row in rows]
+
+
+def _repeated(session: Session, source: SourceRow, again: Sequence[Folded]) -> dict[int, Ruling]:
+    """What an id got that was known before: the stored verdict, or `id_reused` where the content differs."""
+    if not again:
+        return {}
+    found = {
+        row.id: (row.commitment, standing(row))
+        for row in session.execute(
+            select(JournalEffectRow.id, JournalEffectRow.commitment, *STANDING)
+            .outerjoin(
+                JournalEntryRow,
+                (JournalEntryRow.town == JournalEffectRow.town)
+                & (JournalEntryRow.source == JournalEffectRow.source)
+                & (JournalEntryRow.incarnation == JournalEffectRow.incarnation)
+                & (JournalEntryRow.seq == JournalEffectRow.seq),
+            )
+            .where(JournalEffectRow.source == source.id, JournalEffectRow.id.in_([UUID(o.entry.id) for o in again]))
+        )
+    }
+    rulings = {}
+    for one in again:
+        commitment, ruling = found[UUID(one.entry.id)]
+        if commitment != bytes.fromhex(one.entry.commitment):
+            rulings[one.entry.seq] = Ruling("rejected", "id_reused", "/id")
+        else:
+            # The first of the two may stand in this very batch: then it is not stored yet, and this one waits for it.
+            rulings[one.entry.seq] = ruling if ruling.verdict else Ruling("held", "depends_on")
+    return rulings
+
+
+def _read(one: Folded, source_kind: str, leases: Sequence[PersonsLease]) -> tuple[EntryBody, Ruling | None]:
+    """The body, decoded as its kind says, and the ruling where that fails or the person is not proven."""
+    kind = KINDS.get(one.entry.kind)
+    is_known = kind is not None and one.entry.v <= kind.v
+    try:
+        body = decode(one) if is_known else msgspec.json.decode(one.body, type=EntryBody)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        return EntryBody(), Ruling("rejected", "unreadable", _body_field(error))
+    if kind is None:
+        return body, Ruling("held", "unknown_kind", "/kind")
+    if not is_known:
+        return body, Ruling("held", "newer_version", "/v")
+    if source_kind == "phone" and not isinstance(body.by, UnsetType):
+        recorded_at, _ = parse_recorded_at(one.entry.recorded_at)
+        if not rules.is_proven(str(body.by), recorded_at, leases):
+            return body, Ruling("held", "actor_unproven", "/body/by")
+    return body, None
+
+
+def decode(one: Folded) -> EntryBody:
+    """The body of a known kind, raised to the newest version."""
+    kind = KINDS[one.entry.kind]
+    text = one.body
+    for upcast in kind.upcasts[one.entry.v - 1 :]:
+        text = upcast(text)
+    return msgspec.json.decode(text, type=kind.body)
+
+
+def _body_field(error: Exception) -> str:
+    """Where a body is at fault, from the decoder's `… - at `$.place``."""
+    _, _, path = str(error).partition(" - at `$")
+    return "/body" + (pointer(path.rstrip("`").lstrip(".")) if path.rstrip("`") else "")
+
+
+def pointer(field: str) -> str:
+    """`entries[2].kind` as a JSON pointer."""
+    return "/" + field.replace("[", "/").replace("]", "").replace(".", "/")

@@ -1,0 +1,237 @@
+"""One exchange: changes out, one batch of entries in, in the caller's transaction.
+
+The steps carry the numbers of design/sync.md 4.1.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from backend.errors import BadEnvelope
+from backend.exchange.applying import apply
+from backend.exchange.changes import Pulled, pull
+from backend.exchange.reading import STANDING, pointer, prepare, standing
+from backend.exchange.rules import ACCEPTED, Ruling
+from backend.exchange.storing import advance, keep_branch, store
+from backend.exchange.tables import JournalEntryRow
+from backend.fields import Actor
+from backend.identity.tables import SourceKeyRow, SourceRow
+from sync.admission import Arrived, Known, decide
+from sync.entry import base64url, format_instant, from_base64url
+from sync.errors import InvalidEntry
+from sync.exchange import (
+    TRIES_PARKED,
+    Control,
+    ExchangeRequest,
+    ExchangeResponse,
+    Folded,
+    Stop,
+    Verdict,
+    check_request,
+    fold,
+)
+from sync.keys import SourceKey, control_input, verify_seal
+
+#: Newest shape of the rows that the feed carries.
+SCHEMA: Final = 1
+#: How often an idle device is noted (ours): a write for each poll would keep the feed busy with nothing.
+CONTACT_EVERY: Final = timedelta(minutes=1)
+
+
+class Admitted(NamedTuple):
+    """How far the journal is admitted now, what became of the entries that were not simply accepted, and the stop."""
+
+    last_seq: int
+    verdicts: tuple[Verdict, ...]
+    stop: Stop | None
+
+
+def exchange(
+    session: Session,
+    actor: Actor,
+    request: ExchangeRequest,
+    *,
+    is_revoked: bool,
+    secret: bytes,
+    record_key: SourceKey,
+    now: datetime,
+) -> ExchangeResponse:
+    """The answer to one exchange; it MUST NOT be sent before the caller's transaction is committed.
+
+    A request never sees its own effects: changes are read first (step 2), entries admitted after.
+
+    Raises:
+        BadEnvelope: the request breaks the form of design/sync.md 2.1 or 3.1; nothing was applied.
+        NotNow: the database cannot work now; nothing was applied.
+        DBAPIError: a deadlock; the caller may do the whole transaction again.
+    """
+    try:
+        check_request(request)
+    except InvalidEntry as error:
+        raise BadEnvelope(field=pointer(error.field), detail=error.reason) from error
+    pulled = None if is_revoked else pull(session, actor, request, secret)
+    if request.entries or is_revoked:
+        admitted = admit(session, actor, request, now=now)
+    else:
+        admitted = Admitted(_last_seq(session, actor, request), (), None)
+    if pulled is not None:
+        _note_contact(session, actor, request, pulled, now)
+    control = (_wipe(actor, record_key),) if admitted.stop is not None and admitted.stop.code == "revoked" else ()
+    return ExchangeResponse(
+        now=format_instant(now),
+        epoch=(pulled.epoch if pulled else b"").hex(),
+        schema=SCHEMA,
+        last_seq=admitted.last_seq,
+        durable_seq=None,
+        verdicts=admitted.verdicts,
+        changes=pulled.changes if pulled else (),
+        cursor=pulled.cursor if pulled else UNSET,
+        more=pulled.more if pulled else False,
+        resets=pulled.resets if pulled else (),
+        control=control,
+        stop=admitted.stop if admitted.stop is not None else UNSET,
+    )
+
+
+def _last_seq(session: Session, actor: Actor, request: ExchangeRequest) -> int:
+    row = session.execute(select(SourceRow.incarnation, SourceRow.last_seq).where(SourceRow.id == actor.source)).one()
+    if row.incarnation < request.incarnation:
+        raise BadEnvelope(field="/incarnation", detail="this source never had this incarnation")
+    return int(row.last_seq) if row.incarnation == request.incarnation else request.last_seq
+
+
+def _note_contact(session: Session, actor: Actor, request: ExchangeRequest, pulled: Pulled, now: datetime) -> None:
+    """What the device confirmed and holds is known; an idle one writes at most once a minute."""
+    stale = (SourceRow.last_contact_at < now - CONTACT_EVERY) | SourceRow.last_contact_at.is_(None)
+    statement = update(SourceRow).where(SourceRow.id == actor.source)
+    session.execute(
+        (statement if request.entries else statement.where(stale)).values(
+            last_contact_at=now,
+            confirmed_xid=pulled.confirmed.xid,
+            confirmed_pos=pulled.confirmed.pos,
+            holds=list(request.holds),
+            app=request.app,
+            schema=request.schema,
+        )
+    )
+
+
+def _wipe(actor: Actor, record_key: SourceKey) -> Control:
+    message = control_input(str(actor.source), "wipe", "")
+    return Control(do="wipe", signature=base64url(record_key.sign(message)))
+
+
+def admit(session: Session, actor: Actor, request: ExchangeRequest, *, now: datetime) -> Admitted:
+    """The batch is stored, with a verdict for each entry, or a stop says why not; nothing is committed yet.
+
+    Raises:
+        BadEnvelope: an entry breaks the form of design/sync.md 2.1; nothing was applied.
+        NotNow: the database cannot work now; nothing was applied.
+    """
+    source, key = _lock(session, actor, request.incarnation)  # 3
+    folded, signature = _verified(source.id, key, request)  # 4
+    if folded is None:
+        return Admitted(source.last_seq, (), Stop(code="bad_seal"))
+    decision = decide(_known(session, source, key, folded), _arrived(request, folded))  # 5
+    if decision.stop is not None:
+        if folded and decision.stop.code in ("fork", "revoked"):
+            keep_branch(session, source, request, folded, signature, decision.stop, now)
+        return Admitted(source.last_seq, (), decision.stop)
+    verdicts = _stored_verdicts(session, source, decision.duplicates)
+    new = folded[decision.new :]
+    if new:
+        arriving = prepare(session, source, new, request.entries[decision.new :], now)  # 6
+        parked_seq = request.entries[0].seq if request.tries >= TRIES_PARKED else None
+        rulings = apply(session, actor, source, arriving, parked_seq)
+        store(session, source, arriving, rulings, now)  # 7
+        advance(session, source, new[-1], signature, rulings, now)
+        verdicts += [_verdict(a.folded.entry.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]
+        return Admitted(new[-1].entry.seq, tuple(verdicts), None)
+    return Admitted(source.last_seq, tuple(verdicts), None)
+
+
+def _lock(session: Session, actor: Actor, incarnation: int) -> tuple[SourceRow, SourceKeyRow]:
+    source = session.scalars(
+        select(SourceRow).where(SourceRow.id == actor.source).with_for_update(key_share=True)
+    ).one()
+    key = session.get(SourceKeyRow, (source.town, source.id, incarnation))
+    if key is None:
+        raise BadEnvelope(field="/incarnation", detail="this source never had this incarnation")
+    return source, key
+
+
+def _verified(source: UUID, key: SourceKeyRow, request: ExchangeRequest) -> tuple[list[Folded] | None, bytes]:
+    """The chained entries and the raw seal; None where chain and seal do not verify."""
+    if isinstance(request.prev, UnsetType) or isinstance(request.seal, UnsetType):
+        return [], b""
+    try:
+        folded = fold(bytes.fromhex(request.prev), request.entries)
+    except InvalidEntry as error:
+        raise BadEnvelope(field=pointer(error.field), detail=error.reason) from error
+    last = folded[-1]
+    try:
+        signature = from_base64url(request.seal)
+    except ValueError:
+        return None, b""
+    is_good = verify_seal(
+        key.spki, signature, source=str(source), incarnation=key.incarnation, seq=last.entry.seq, head=last.hash
+    )
+    return (folded if is_good else None), signature
+
+
+def _known(session: Session, source: SourceRow, key: SourceKeyRow, folded: list[Folded]) -> Known:
+    hashes = {source.last_seq: source.head}
+    first = folded[0].entry.seq if folded else source.last_seq + 1
+    if first <= source.last_seq and key.incarnation == source.incarnation:
+        rows = session.execute(
+            select(JournalEntryRow.seq, JournalEntryRow.hash).where(
+                JournalEntryRow.source == source.id,
+                JournalEntryRow.incarnation == source.incarnation,
+                JournalEntryRow.seq.between(first - 1, folded[-1].entry.seq),
+            )
+        )
+        hashes |= {0: key.genesis} | {row.seq: row.hash for row in rows}
+    return Known(
+        incarnation=source.incarnation,
+        last_seq=source.last_seq,
+        hashes=hashes,
+        is_revoked=source.state == "revoked",
+        revoked_since=format_instant(source.revoked_at) if source.revoked_at else "",
+        revoked_reason=source.revoked_reason or "",
+    )
+
+
+def _arrived(request: ExchangeRequest, folded: list[Folded]) -> Arrived:
+    prev = b"" if isinstance(request.prev, UnsetType) else bytes.fromhex(request.prev)
+    entries = tuple([(one.entry.seq, one.hash) for one in folded])
+    return Arrived(incarnation=request.incarnation, prev=prev, entries=entries)
+
+
+def _stored_verdicts(session: Session, source: SourceRow, seqs: range) -> list[Verdict]:
+    if not seqs:
+        return []
+    rows = session.execute(
+        select(JournalEntryRow.seq, *STANDING)
+        .where(
+            JournalEntryRow.source == source.id,
+            JournalEntryRow.incarnation == source.incarnation,
+            JournalEntryRow.seq.between(seqs[0], seqs[-1]),
+        )
+        .order_by(JournalEntryRow.seq)
+    )
+    rulings = [(row.seq, standing(row)) for row in rows]
+    return [_verdict(seq, ruling) for seq, ruling in rulings if ruling != ACCEPTED]
+
+
+def _verdict(seq: int, ruling: Ruling) -> Verdict:
+    return Verdict(
+        seq=seq,
+        verdict=ruling.verdict,
+        code=ruling.code,
+        field=ruling.field if ruling.field is not None else UNSET,
+        text=f"verdict.{ruling.code}",
+    )
