@@ -4,6 +4,7 @@ import secrets
 import time
 from datetime import datetime
 from enum import StrEnum
+from importlib.metadata import version
 from typing import Annotated, Final, NewType
 from uuid import UUID
 
@@ -16,6 +17,8 @@ SourceId = NewType("SourceId", UUID)
 #: The largest integer that a browser keeps exactly (ECMA-262, Number.MAX_SAFE_INTEGER).
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 
+#: What writes records, by name and version.
+SOFTWARE: Final = f"streife {version('streife')}"
 #: Absolute end of a text, in Python and in ECMA-262 alike: `$` would let a trailing newline through.
 END: Final = r"(?![\s\S])"
 

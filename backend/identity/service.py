@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from backend.db import sessions_of
 from backend.errors import AlreadyDone, NameTaken, NotFound, OwnApproval, TooManyTries, WrongLogin
-from backend.fields import Actor, PersonId, Role, SourceId, TownId, uuid7
+from backend.fields import SOFTWARE, Actor, PersonId, Role, SourceId, TownId, uuid7
 from backend.identity import rules
 from backend.identity.tables import LoginSessionRow, PersonRow, RoleGrantRow, TownRow
 from backend.identity.wire import Grant, Me, NewPerson, Person, SignIn, TownName
 from backend.log import service as log
+from backend.log.canonical import Json
 
 #: argon2id with the library's defaults (RFC 9106, second recommended option: 64 MiB).
 _hasher: Final = PasswordHasher()
@@ -37,6 +38,18 @@ class Found(NamedTuple):
 def token_hash(token: str) -> bytes:
     """What is stored of a token or code."""
     return sha256(token.encode()).digest()
+
+
+def record(
+    session: Session, actor: Actor | None, kind: str, subject: UUID, public: dict[str, Json], *, now: datetime
+) -> None:
+    """What somebody did to an account, a role or a device is in the log; who it was stands in its erasable part.
+
+    `actor` is None for the operator of the server.
+    """
+    who = actor or Actor(town=session.info["town"])
+    private: dict[str, Json] = {} if actor else {"operator": True}
+    log.record(session, who, kind, str(subject), public, private=private, now=now, new_id=uuid7, software=SOFTWARE)
 
 
 def authenticate(session: Session, token: str, *, now: datetime) -> Found | None:
@@ -70,7 +83,7 @@ def found_town(session: Session, *, slug: str, name: str, domain: str, now: date
     row = TownRow(town=session.info["town"], slug=slug, name=name, domain=domain, created_at=now)
     session.add(row)
     session.flush()  # the town's row must exist before those that refer to it
-    log.record(session, "town.founded", subject=row.town, public={}, now=now)
+    record(session, None, "town.founded", row.town, {}, now=now)
     return row
 
 
@@ -95,7 +108,7 @@ def add_person(session: Session, actor: Actor | None, data: NewPerson, *, now: d
     )
     session.add(row)
     session.flush()  # grants refer to it
-    log.record(session, "person.added", subject=row.id, public={}, private=_by(actor), now=now)
+    record(session, actor, "person.added", row.id, {}, now=now)
     return Person(
         id=PersonId(row.id),
         login=row.login,
@@ -135,8 +148,7 @@ def grant_role(session: Session, actor: Actor | None, person: PersonId, role: Ro
         approved_at=None if actor else now,
     )
     session.add(row)
-    public = {"role": role.value, "is_approved": actor is None}
-    log.record(session, "role.granted", subject=person, public=public, private=_by(actor), now=now)
+    record(session, actor, "role.granted", person, {"role": role.value, "is_approved": actor is None}, now=now)
     return _grant(row)
 
 
@@ -167,7 +179,7 @@ def withdraw_grant(session: Session, actor: Actor | None, id: UUID, *, now: date
     if row.role == Role.ADMIN and row.approved_at is not None and _administrators(session) == 1:
         raise AlreadyDone(detail="the last administrator cannot be withdrawn")
     row.withdrawn_by, row.withdrawn_at = (actor.person if actor else None), now
-    log.record(session, "role.withdrawn", subject=row.person, public={"role": row.role}, private=_by(actor), now=now)
+    record(session, actor, "role.withdrawn", row.person, {"role": row.role}, now=now)
 
 
 def people(session: Session) -> list[Person]:
@@ -318,7 +330,3 @@ def _is_right(stored: str, password: str) -> bool:
         return _hasher.verify(stored, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
-
-
-def _by(actor: Actor | None) -> dict[str, str]:
-    return {"by": str(actor.person) if actor else "operator"}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from backend.errors import AlreadyDone, BadInput, BadProof, CodeUsed, NotFound, SourceRevoked, StaleClock
 from backend.fields import Actor, PersonId, SourceId, TownId, uuid7
 from backend.identity import rules
-from backend.identity.service import token_hash
+from backend.identity.service import record, token_hash
 from backend.identity.tables import EnrolmentRow, LeaseRow, SourceKeyRow, SourceRow, TownRow
 from backend.identity.wire import (
     EnrolledSource,
@@ -31,7 +31,7 @@ from backend.identity.wire import (
     Source,
     TownName,
 )
-from backend.log import service as log
+from backend.log.canonical import Json
 from backend.work import service as work
 from sync import entry, exchange, keys
 from sync.errors import InvalidEntry, InvalidKey
@@ -189,7 +189,8 @@ def lease(session: Session, source: SourceId, data: LeaseRequest, person: Person
             expires_at=expires_at,
         )
     )
-    log.record(session, "lease.given", subject=row.id, public={"incarnation": data.incarnation}, now=now)
+    who = Actor(town=row.town, person=person, source=source)
+    record(session, who, "lease.given", row.id, {"incarnation": data.incarnation}, now=now)
     return Lease(
         token=token,
         share=entry.base64url(key.share),
@@ -216,8 +217,7 @@ def revoke(session: Session, actor: Actor, source: SourceId, data: Revocation, *
             raise AlreadyDone(reason=row.revoked_reason or "")
         return as_wire(row)
     row.state, row.revoked_at, row.revoked_reason = "revoked", now, data.reason
-    private = {"by": str(actor.person)}
-    log.record(session, "key.revoked", subject=row.id, public={"reason": data.reason}, private=private, now=now)
+    record(session, actor, "key.revoked", row.id, {"reason": data.reason}, now=now)
     return as_wire(row)
 
 
@@ -302,8 +302,10 @@ def _begin_incarnation(
     row.incarnation, row.last_seq, row.head = incarnation, 0, genesis
     # Leases of the old incarnation stay as proof of who recorded what, but open nothing any more.
     session.execute(update(LeaseRow).where(LeaseRow.source == row.id, LeaseRow.expires_at > now).values(expires_at=now))
-    public: dict[str, str | int] = {"incarnation": incarnation, "keyid": key.sha256.hex(), "role": f"seal:{row.kind}"}
-    log.record(session, "key.enrolled", subject=row.id, public=public | {"reason": reason}, now=now)
+    who = Actor(town=row.town, source=SourceId(row.id))
+    # The key is named `source_keyid`: `keyid` of a record is the key that signs it.
+    public: dict[str, Json] = {"incarnation": incarnation, "source_keyid": key.sha256.hex(), "reason": reason}
+    record(session, who, "key.enrolled", row.id, public | {"role": f"seal:{row.kind}"}, now=now)
     if reason in ("forked", "key_lost"):
         facts: dict[str, str | int] = {"label": row.label, "incarnation": incarnation, "reason": reason}
         work.open_task(
