@@ -1,6 +1,8 @@
 """What Linux tells about processes under /proc (proc(5)), enough to know our own from everybody else's."""
 
+import ctypes
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,3 +86,18 @@ def end(pid: int, signals: tuple[tuple[int, float], ...]) -> bool:
         if wait_until(lambda: started(pid) != born, seconds):
             return True
     return False
+
+
+def signalled_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """A `preexec_fn`: the kernel sends the child this signal when the thread that started it ends, however it ends.
+
+    Runs after the child has changed its account, which would clear the wish again (PR_SET_PDEATHSIG in prctl(2)).
+    """
+    prctl, pr_set_pdeathsig, parent = ctypes.CDLL(None).prctl, 1, os.getpid()
+
+    def ask() -> None:
+        prctl(pr_set_pdeathsig, int(number), 0, 0, 0)
+        if os.getppid() != parent:  # it ended before we could ask
+            os._exit(1)
+
+    return ask

@@ -92,6 +92,11 @@ class State:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder = folder.resolve()
             found = folder.stat()
+            if found.st_uid != os.geteuid():
+                raise LocalError(
+                    f"Der Ordner {folder} gehört einem anderen Konto (Nummer {found.st_uid}). Starten Sie Streife "
+                    "unter diesem Konto, oder wählen Sie mit --state einen eigenen Ordner."
+                )
             if not (folder / FILE).exists() and any(_is_foreign(path.name) for path in folder.iterdir()):
                 raise LocalError(
                     f"Der Ordner {folder} enthält bereits andere Dateien. "
