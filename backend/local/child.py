@@ -41,12 +41,13 @@ class Spec:
 class Child:
     """The process of one spec. Used by one thread, which must live as long as the process is to live."""
 
-    def __init__(self, spec: Spec, log: Path, mark: Mapping[str, str]) -> None:
-        """Nothing is started yet."""
+    def __init__(self, spec: Spec, log: Path, mark: Mapping[str, str], say: Callable[[str], None]) -> None:
+        """Nothing is started yet. `say` tells a person what goes wrong."""
         self.spec = spec
         self.log = log
         self.record: Process | None = None
         self.failures = 0
+        self._say = say
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **spec.env, **mark}
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ready = False
@@ -55,12 +56,20 @@ class Child:
     def start(self) -> None:
         """The process runs, in a session of its own, with its output in its log.
 
-        Raises:
-            OSError: its program cannot be run.
+        If its program cannot be run, that counts as a death.
         """
+        self._started_at, self._is_ready = time.monotonic(), False
+        try:
+            self._process = self._launch()
+        except OSError as error:
+            self._failed(f"{self.spec.name} lässt sich nicht starten: {error}")
+        else:
+            self.record = Process.of(self.spec.name, self._process.pid)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         rotate(self.log)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
+            return subprocess.Popen(  # noqa: S603
                 [str(part) for part in self.spec.argv],
                 env=self._env,
                 stdin=subprocess.DEVNULL,
@@ -69,8 +78,6 @@ class Child:
                 start_new_session=True,  # Ctrl-C is for the supervisor, which ends its children in order
                 preexec_fn=processes.signalled_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
             )
-        self._started_at, self._is_ready = time.monotonic(), False
-        self.record = Process.of(self.spec.name, self._process.pid)
 
     @property
     def is_running(self) -> bool:
@@ -84,25 +91,25 @@ class Child:
             self._is_ready = self.spec.ready is None or self.spec.ready()
         return self._is_ready
 
-    def tend(self) -> str | None:
-        """A dead process is started anew once its pause is over; what a person should read about it, if anything."""
+    def tend(self) -> None:
+        """A process found dead will be started anew after its pause; one whose pause is over was started."""
         if self._process is None:
             if time.monotonic() >= self._not_before:
                 self.start()
-            return None
-        if not self._has_ended():
-            return None
-        lived = time.monotonic() - self._started_at
-        code = self._collect()
-        self.failures = 0 if lived >= HEALTHY_AFTER_S else self.failures + 1
-        pause = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2 ** max(0, self.failures - 1))
-        self._not_before = time.monotonic() + pause
-        return f"{self.spec.name} endete unerwartet ({_reason(code)}) und wird neu gestartet.\n{tail(self.log, 5)}".rstrip()
+        elif self._has_ended():
+            if time.monotonic() - self._started_at >= HEALTHY_AFTER_S:
+                self.failures = 0
+            self._failed(f"{self.spec.name} endete unerwartet ({_reason(self._collect())}).\n{tail(self.log, 5)}")
+
+    def _failed(self, message: str) -> None:
+        self._not_before = time.monotonic() + min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2**self.failures)
+        self.failures += 1
+        self._say(message.rstrip())
 
     def ask_to_end(self) -> None:
         """The process got SIGTERM, if it still runs."""
         if self._process:
-            self._process.terminate()
+            os.kill(self._process.pid, signal.SIGTERM)  # not Popen's own way, which may collect it
 
     def end(self, seconds: float) -> None:
         """The process and all of its group are gone: by themselves within `seconds`, else by SIGKILL."""

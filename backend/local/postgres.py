@@ -105,7 +105,7 @@ class Postgres:
                 return
             account = Account.for_data(self.data)
             account.let_through(self.state.folder)
-            programs = ready_to_run(self.state, self._programs or find(self.state, major=self._major()))
+            programs = ready_to_run(self.state, self._programs or find(self.state, major=self.major))
             if not self.data.exists():
                 self._initialise(programs, account)
             self._clear_remains()
@@ -118,7 +118,7 @@ class Postgres:
         """
         with self.state.lock("postgres.lock", wait=True):
             if pid := self._postmaster():
-                processes.end(pid, ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
+                processes.end([pid], ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
             self._clear_remains()
         if self._child:
             self._child.wait()
@@ -162,7 +162,9 @@ class Postgres:
     def _socket(self) -> Path:
         return self.socket_folder / f".s.PGSQL.{PORT}"
 
-    def _major(self) -> int | None:
+    @property
+    def major(self) -> int | None:
+        """The version that the data are bound to; None if there are none yet."""
         with suppress(FileNotFoundError):
             return int((self.data / "PG_VERSION").read_text())
         return None
@@ -260,8 +262,7 @@ class Postgres:
         A backend in the middle of a long query may outlive its postmaster, and a new one refuses to start
         beside it. Only called while no postmaster lives.
         """
-        for pid in self._orphans():
-            processes.end(pid, ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
+        processes.end(self._orphans(), ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         for left in (self._socket, self._socket.with_name(f"{self._socket.name}.lock")):
             left.unlink(missing_ok=True)

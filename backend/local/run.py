@@ -2,10 +2,8 @@
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Final, Self
 
 from backend.local import processes
@@ -24,18 +22,22 @@ class Process:
     name: str
     pid: int
     started: int
-    since: datetime
 
     @classmethod
     def of(cls, name: str, pid: int) -> Self | None:
         """The living process of this pid; None if it is gone already."""
         started = processes.started(pid)
-        return None if started is None else cls(name, pid, started, datetime.now(UTC).replace(microsecond=0))
+        return None if started is None else cls(name, pid, started)
 
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
         return processes.started(self.pid) == self.started
+
+    @property
+    def since(self) -> datetime:
+        """When it was started, UTC."""
+        return processes.instant(self.started)
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,11 @@ class Run:
     boot: str
     supervisor: Process
     address: str | None = None
-    children: tuple[Process, ...] = field(default=())
+    children: tuple[Process, ...] = ()
 
     def write(self, state: State) -> Self:
         """Others read this record from now on."""
-        write_atomically(state.folder / FILE, json.dumps(asdict(self), indent=2, default=str).encode())
+        write_atomically(state.folder / FILE, json.dumps(asdict(self), indent=2).encode())
         return self
 
     @classmethod
@@ -69,10 +71,6 @@ class Run:
             return None
         return run if run.boot == processes.boot_id() else None
 
-    def with_children(self, children: Iterator[Process]) -> Self:
-        """The same run with these processes."""
-        return replace(self, children=tuple(children))
-
     def left_behind(self) -> set[int]:
         """The pids of this run's living processes: those on record, and all that were started under its mark."""
         recorded = {child.pid for child in self.children if child.alive}
@@ -88,15 +86,13 @@ def end_left_behind(state: State) -> int:
     """No process of an earlier run lives; how many had to be ended. Only called by whoever holds the lock."""
     run = Run.read(state)
     orphans = run.left_behind() if run else set()
-    for pid in orphans:
-        with suppress(PermissionError):
-            processes.end(pid, ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)))
+    processes.end(orphans, ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)))
     forget(state)
     return len(orphans)
 
 
 def _process(found: dict[str, object]) -> Process:
-    name, pid, started, since = (found[key] for key in ("name", "pid", "started", "since"))
+    name, pid, started = (found[key] for key in ("name", "pid", "started"))
     if isinstance(pid, int) and isinstance(started, int):
-        return Process(str(name), pid, started, datetime.fromisoformat(str(since)))
+        return Process(str(name), pid, started)
     raise TypeError(found)

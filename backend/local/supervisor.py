@@ -10,7 +10,6 @@ database was gone, however briefly, the children that do not find back to it by 
 
 import os
 import secrets
-import shutil
 import signal
 import threading
 import time
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import FrameType
-from typing import Final
+from typing import Final, Self
 
 from backend.local import processes
 from backend.local.child import Child, Spec, end_together
@@ -37,7 +36,7 @@ READY_S: Final = 60.0
 HOPELESS_AFTER: Final = 3
 # What a child may use to end when its database is gone anyway; sweeps are to run again within 5 s.
 LOST_DATABASE_STOP_S: Final = 1.0
-DOWN_S: Final = 90.0
+ASK_TO_END: Final = (signal.SIGTERM, 90.0)
 
 
 class _Asked(BaseException):
@@ -58,12 +57,12 @@ def up(state: State, prepare: Prepare, *, port: int | None = None, host: str = "
         if not is_ours:
             say(_already(Run.read(state)))
             return
-        with _quiet(say) as tell, _signals() as asked:
-            _Supervisor(state, asked, tell).run(prepare, port, host)
+        with _Stop() as stop:
+            _Supervisor(state, stop, _to_terminal(say)).run(prepare, port, host)
 
 
 def status(state: State) -> list[Process]:
-    """The processes of this state folder, the supervisor first; empty if none was started since the last orderly end."""
+    """The processes of this state folder, the supervisor first; empty after an orderly end."""
     run = Run.read(state)
     postgres = Postgres(state).pid
     database = Process.of("postgres", postgres) if postgres else None
@@ -84,16 +83,14 @@ def down(state: State) -> bool:
     Raises:
         LocalError: it did not end in time.
     """
-    with state.lock() as is_ours:
-        if is_ours:
-            return _end_all(state)
     run = Run.read(state)
-    if run and run.supervisor.alive:
-        with suppress(ProcessLookupError):
-            os.kill(run.supervisor.pid, signal.SIGTERM)
-    if not processes.wait_until(lambda: _is_free(state), DOWN_S, every_s=0.05):
-        raise LocalError(f"Streife endet nicht. Siehe die Protokolle in {state.folder / 'logs'}.")
-    return True
+    was_running = run is not None and run.supervisor.alive
+    if run and was_running:
+        processes.end([run.supervisor.pid], [ASK_TO_END])
+    with state.lock() as is_ours:
+        if not is_ours:
+            raise LocalError(f"Streife endet nicht. Siehe die Protokolle in {state.folder / 'logs'}.")
+        return _end_all(state) or was_running
 
 
 def reset(state: State) -> None:
@@ -106,21 +103,15 @@ def reset(state: State) -> None:
         if not is_ours or Postgres(state).pid is not None:
             raise LocalError("Streife läuft noch. Beenden Sie es zuerst mit »streife down«.")
         end_left_behind(state)
-        if socket_folder := state.recall("socket_folder"):
-            shutil.rmtree(socket_folder, ignore_errors=True)
-        for path in state.folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name != "lock":
-                path.unlink()
+        state.clear()
 
 
 class _Supervisor:
-    """One run. `asked` is set when it is to end."""
+    """One run, from the lock to the end."""
 
-    def __init__(self, state: State, asked: threading.Event, say: Say) -> None:
+    def __init__(self, state: State, stop: "_Stop", say: Say) -> None:
         self._state = state
-        self._asked = asked
+        self._stop = stop
         self._say = say
         self._postgres = Postgres(state)
         self._children: list[Child] = []
@@ -131,7 +122,7 @@ class _Supervisor:
 
     def run(self, prepare: Prepare, port: int | None, host: str) -> None:
         try:
-            with _interrupted(self._asked):
+            with self._stop.at_once():
                 number = self._state.port(port, host=host)
                 self._run = replace(self._run, address=f"http://{host}:{number}").write(self._state)
                 self._postgres.start()
@@ -147,27 +138,24 @@ class _Supervisor:
     def _start(self, specs: Sequence[Spec]) -> None:
         logs = self._state.subfolder("logs")
         mark = {MARK: self._run.id, "STREIFE_STATE": str(self._state.folder)}
-        self._children = [Child(spec, logs / f"{spec.name}.log", mark) for spec in specs]
+        self._children = [Child(spec, logs / f"{spec.name}.log", mark, self._say) for spec in specs]
         for child in self._children:
-            try:
-                child.start()
-            except OSError as error:
-                raise LocalError(f"{child.spec.name} lässt sich nicht starten: {error}") from error
+            child.start()
         self._record()
         deadline = time.monotonic() + READY_S
-        while not self._asked.is_set() and not all(child.is_ready for child in self._children):
+        while not self._stop.asked.is_set() and not all(child.is_ready for child in self._children):
             self._tend()
             for child in self._children:
                 if child.failures >= HOPELESS_AFTER or (time.monotonic() > deadline and not child.is_ready):
                     raise LocalError(f"{child.spec.name} wird nicht bereit. Siehe {child.log}.")
-            self._asked.wait(TURN_S / 2)
-        if not self._asked.is_set():
+            self._stop.asked.wait(TURN_S / 2)
+        if not self._stop.asked.is_set():
             self._say(f"Streife läuft: {self._run.address}")
 
     def _keep_running(self, watch: Watch) -> None:
-        processes.wait_until(lambda: watch.connections > 0 or self._asked.is_set(), 5.0)
+        processes.wait_until(lambda: watch.connections > 0 or self._stop.asked.is_set(), 5.0)
         connections = max(1, watch.connections)
-        while not self._asked.wait(TURN_S):
+        while not self._stop.asked.wait(TURN_S):
             if self._postgres.pid is None:
                 self._restart_postgres()
                 watch.look_now()
@@ -182,7 +170,7 @@ class _Supervisor:
             self._postgres.start()
         except LocalError as error:
             self._say(str(error))
-            self._asked.wait(5.0)
+            self._stop.asked.wait(5.0)
 
     def _restart_after_loss(self) -> None:
         lost = [child for child in self._children if child.spec.needs_database and child.is_running]
@@ -195,8 +183,7 @@ class _Supervisor:
     def _tend(self) -> None:
         before = self._processes()
         for child in self._children:
-            if message := child.tend():
-                self._say(message)
+            child.tend()
         if before != self._processes():
             self._record()
 
@@ -204,7 +191,11 @@ class _Supervisor:
         return tuple(child.record for child in self._children if child.record)
 
     def _record(self) -> None:
-        self._run = replace(self._run, children=self._processes()).write(self._state)
+        self._run = replace(self._run, children=self._processes())
+        try:
+            self._run.write(self._state)
+        except OSError as error:  # a full disk: only `status` is poorer for it
+            self._say(f"{self._state.folder} lässt sich nicht beschreiben: {error.strerror}.")
 
     def _end(self) -> None:
         self._say("Streife wird beendet.")
@@ -223,60 +214,52 @@ def _end_all(state: State) -> bool:
     return found or left > 0
 
 
-def _is_free(state: State) -> bool:
-    with state.lock() as is_ours:
-        return is_ours
-
-
 def _already(run: Run | None) -> str:
     return f"Streife läuft bereits: {run.address}" if run and run.address else "Streife startet gerade."
 
 
-@contextmanager
-def _quiet(say: Say) -> Iterator[Say]:
-    """A terminal that was closed is no reason to stop supervising."""
+def _to_terminal(say: Say) -> Say:
+    """`say`, unless the terminal was closed: no reason to stop supervising."""
 
     def tell(text: str) -> None:
         with suppress(OSError, ValueError):
             say(text)
 
-    yield tell
+    return tell
 
 
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """The event is set by Ctrl-C, SIGTERM and SIGHUP; a SIGHUP that is ignored (nohup) stays so."""
-    asked = threading.Event()
+class _Stop:
+    """Ctrl-C, SIGTERM and SIGHUP set `asked`. A SIGHUP that is ignored (nohup) stays so."""
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self._at_once = False
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        self._before = {number: signal.getsignal(number) for number in numbers}
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, ask) for number in numbers}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> Self:
+        for number, handler in self._before.items():
+            if (number, handler) != (signal.SIGHUP, signal.SIG_IGN):
+                signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Inside, being asked raises `_Asked`, once: making or recovering a database can take minutes."""
+        self._at_once = True
+        try:
+            if self.asked.is_set():
+                raise _Asked
+            yield
+        finally:
+            self._at_once = False
 
-@contextmanager
-def _interrupted(asked: threading.Event) -> Iterator[None]:
-    """Inside, the first signal ends what is going on: making or recovering a database can take minutes."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        asked.set()
-        raise _Asked
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked.set()
+        if self._at_once:
+            self._at_once = False
+            raise _Asked

@@ -11,7 +11,7 @@ LOOK_AGAIN_S: Final = 0.1
 
 
 class Watch:
-    """Holds one connection and uses it every second, in a thread of its own, so that a database which hangs stops nobody.
+    """Holds one connection and uses it every second, in a thread of its own: a database that hangs stops nobody.
 
     A server that crashed and recovered within a moment cuts the connection too: asking now and then whether it
     answers would miss that.
@@ -34,6 +34,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._wake.set()
+        self._thread.join(LOOK_EVERY_S)
 
     def look_now(self) -> None:
         """The next look is not waited for."""
