@@ -129,7 +129,7 @@ class Child:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         code = self._process.wait()
-        self._process = self.record = None
+        self._process = None
         return code
 
 

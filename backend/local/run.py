@@ -86,7 +86,7 @@ def end_left_behind(state: State) -> int:
     """No process of an earlier run lives; how many had to be ended. Only called by whoever holds the lock."""
     run = Run.read(state)
     orphans = run.left_behind() if run else set()
-    processes.end(orphans, ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)))
+    processes.end(orphans, ((signal.SIGTERM, 2.0), (signal.SIGKILL, 3.0)))
     forget(state)
     return len(orphans)
 

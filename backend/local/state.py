@@ -104,8 +104,10 @@ class State:
                     f"Der Ordner {folder} enthält bereits andere Dateien. "
                     "Wählen Sie mit --state einen leeren oder neuen Ordner."
                 )
-            if stat.S_IMODE(found.st_mode) & ~0o710:
-                folder.chmod(found.st_mode & 0o710)
+            # The account that root lends PostgreSQL passes through; a user's PostgreSQL is the user.
+            allowed = 0o710 if os.geteuid() == 0 else 0o700
+            if stat.S_IMODE(found.st_mode) & ~allowed:
+                folder.chmod(found.st_mode & allowed)
             state = cls(folder)
             with state._changing():
                 state._update({})
