@@ -7,14 +7,13 @@ A start may find the remains of any accident: a power cut, a kill -9 of the serv
 What works in our data folder is ours; nothing else is ever sent a signal.
 """
 
-import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,7 @@ from urllib.parse import quote
 
 from backend.local import processes
 from backend.local.account import Account
+from backend.local.logs import rotate, tail
 from backend.local.programs import Programs, find, ready_to_run
 from backend.local.state import LocalError, State, fsync_folder, write_atomically
 
@@ -105,7 +105,7 @@ class Postgres:
                 return
             account = Account.for_data(self.data)
             account.let_through(self.state.folder)
-            programs = ready_to_run(self.state, self._programs or find(self.state, major=self._major()))
+            programs = ready_to_run(self.state, self._programs or find(self.state, major=self.major))
             if not self.data.exists():
                 self._initialise(programs, account)
             self._clear_remains()
@@ -118,7 +118,7 @@ class Postgres:
         """
         with self.state.lock("postgres.lock", wait=True):
             if pid := self._postmaster():
-                processes.end(pid, ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
+                processes.end([pid], ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
             self._clear_remains()
         if self._child:
             self._child.wait()
@@ -154,12 +154,6 @@ class Postgres:
         """The address of the superuser, for migrations and for making databases and roles."""
         return self.url(SUPERUSER, self.state.secret("postgres"), database)
 
-    def log_tail(self, size_bytes: int = 2000) -> str:
-        """The end of the server's log."""
-        with suppress(FileNotFoundError):
-            return self._log.read_bytes()[-size_bytes:].decode(errors="replace")
-        return ""
-
     @property
     def _log(self) -> Path:
         return self.state.subfolder("logs") / "postgres.log"
@@ -168,7 +162,9 @@ class Postgres:
     def _socket(self) -> Path:
         return self.socket_folder / f".s.PGSQL.{PORT}"
 
-    def _major(self) -> int | None:
+    @property
+    def major(self) -> int | None:
+        """The version that the data are bound to; None if there are none yet."""
         with suppress(FileNotFoundError):
             return int((self.data / "PG_VERSION").read_text())
         return None
@@ -242,7 +238,7 @@ class Postgres:
         settings = self._settings | {"unix_socket_directories": str(self.socket_folder)}
         command = [str(programs.bin / "postgres"), "-D", str(self.data), "-p", str(PORT)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        _shift(self._log)
+        rotate(self._log)
         with self._log.open("ab") as log:
             self._child = child = subprocess.Popen(  # noqa: S603
                 command,
@@ -253,13 +249,12 @@ class Postgres:
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is for us to handle
                 umask=0o077,
-                preexec_fn=_ask_for(signal.SIGINT) if self._dies_with_us else None,  # noqa: PLW1509 - one system call
+                preexec_fn=processes.signalled_with_parent(signal.SIGINT) if self._dies_with_us else None,  # noqa: PLW1509 - one system call
                 **account.drop(),
             )
         processes.wait_until(lambda: child.poll() is not None or self._is_ready(), START_S, every_s=0.01)
         if child.poll() is not None or not self._is_ready():
-            tail = self.log_tail()
-            raise LocalError(f"Die Datenbank startet nicht. Ihr Protokoll {self._log} endet so:\n{tail}")
+            raise LocalError(f"Die Datenbank startet nicht. Ihr Protokoll {self._log} endet so:\n{tail(self._log)}")
 
     def _clear_remains(self) -> None:
         """What a dead postmaster left is gone: its processes, its pid file and its socket.
@@ -267,8 +262,7 @@ class Postgres:
         A backend in the middle of a long query may outlive its postmaster, and a new one refuses to start
         beside it. Only called while no postmaster lives.
         """
-        for pid in self._orphans():
-            processes.end(pid, ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
+        processes.end(self._orphans(), ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         for left in (self._socket, self._socket.with_name(f"{self._socket.name}.lock")):
             left.unlink(missing_ok=True)
@@ -304,23 +298,3 @@ class Postgres:
 def _environment() -> dict[str, str]:
     # Nothing of the caller's: neither its locale nor its PG… variables may change the server.
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _shift(log: Path, *, largest_bytes: int = 5_000_000) -> None:
-    """A log that has grown too large is the old one now."""
-    with suppress(FileNotFoundError):
-        if log.stat().st_size > largest_bytes:
-            log.replace(log.with_suffix(".log.1"))
-
-
-def _ask_for(number: signal.Signals) -> Callable[[], None]:
-    """A function for the child between fork and exec: the kernel sends it this signal when its parent's thread ends."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent, pr_set_pdeathsig = os.getpid(), 1
-
-    def ask() -> None:
-        prctl(pr_set_pdeathsig, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # it ended before we could ask
-            os._exit(1)
-
-    return ask

@@ -1,8 +1,12 @@
 """What Linux tells about processes under /proc (proc(5)), enough to know our own from everybody else's."""
 
+import ctypes
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -20,6 +24,12 @@ def started(pid: int) -> int | None:
     # The second field is the name in parentheses and may hold anything, parentheses and spaces included.
     fields = text[text.rindex(b")") + 2 :].split()
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def instant(ticks: int) -> datetime:
+    """The UTC instant of a start time that `started` gave, to about a second."""
+    seconds = next(int(line.split()[1]) for line in (PROC / "stat").open() if line.startswith("btime "))
+    return datetime.fromtimestamp(seconds + ticks // os.sysconf("SC_CLK_TCK"), UTC)
 
 
 def boot_id() -> str:
@@ -68,19 +78,35 @@ def wait_until(condition: Callable[[], bool], seconds: float, *, every_s: float 
     return True
 
 
-def end(pid: int, signals: tuple[tuple[int, float], ...]) -> bool:
-    """The process `pid` got each signal in turn until it was gone, with so many seconds between; whether it is gone.
+def end(pids: Iterable[int], signals: Sequence[tuple[signal.Signals, float]]) -> bool:
+    """These processes got each signal in turn until all were gone, with so many seconds between; whether they are.
 
-    The start time is read first: a process that gets this pid later is never sent anything.
+    Their start times are read first: a process that gets one of the pids later is sent nothing.
     """
-    born = started(pid)
+    born = {pid: started(pid) for pid in pids}
+
+    def left() -> list[int]:
+        return [pid for pid, ticks in born.items() if ticks is not None and started(pid) == ticks]
+
     for number, seconds in signals:
-        if born is None or started(pid) != born:
+        for pid in left():
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        if wait_until(lambda: not left(), seconds):
             return True
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return True
-        if wait_until(lambda: started(pid) != born, seconds):
-            return True
-    return False
+    return not left()
+
+
+def signalled_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """A `preexec_fn`: the kernel sends the child this signal when the thread that started it ends, however it ends.
+
+    Runs after the child has changed its account, which would clear the wish again (PR_SET_PDEATHSIG in prctl(2)).
+    """
+    prctl, pr_set_pdeathsig, parent = ctypes.CDLL(None).prctl, 1, os.getpid()
+
+    def ask() -> None:
+        prctl(pr_set_pdeathsig, int(number), 0, 0, 0)
+        if os.getppid() != parent:  # it ended before we could ask
+            os._exit(1)
+
+    return ask

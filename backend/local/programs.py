@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +46,7 @@ def find(state: State, *, major: int | None = None) -> Programs:
     Raises:
         LocalError: there is no PostgreSQL, or none that can read data of this `major`.
     """
-    for programs in (*_of_wheel(), *_copies(state), *on_machine()):
+    for programs in chain(_of_wheel(), _copies(state), on_machine()):
         if major in (None, programs.major):
             return programs
     if major is None:
@@ -59,16 +60,16 @@ def find(state: State, *, major: int | None = None) -> Programs:
     )
 
 
-def on_machine() -> list[Programs]:
+def on_machine() -> Iterator[Programs]:
     """Every PostgreSQL of the machine from version 15 on, newest first, asked by running it.
 
     A `postgres` in the PATH may be a wrapper or a link: it counts if initdb and pg_ctl stand beside it.
     """
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
     if on_path := shutil.which("postgres"):
-        folders += [Path(on_path).parent, Path(on_path).resolve().parent]
-    found = {bin_.resolve(): version for bin_ in folders if (version := _version(bin_))}
-    return [Programs(bin_, version) for bin_, version in sorted(found.items(), key=lambda item: item[1], reverse=True)]
+        folders += [Path(on_path).resolve().parent, Path(on_path).parent]
+    found = {(bin_ / "postgres").resolve(): Programs(bin_, version) for bin_ in folders if (version := _version(bin_))}
+    yield from sorted(found.values(), key=lambda programs: programs.version, reverse=True)
 
 
 def ready_to_run(state: State, programs: Programs) -> Programs:

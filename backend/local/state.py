@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import socket
 import stat
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ FIRST_PORT: Final = 8080
 # How many ports after the first one are tried before a person has to choose.
 PORTS_TRIED: Final = 100
 FILE: Final = "streife.json"
+LOCK: Final = "lock"
 
 
 class LocalError(Exception):
@@ -92,13 +94,20 @@ class State:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder = folder.resolve()
             found = folder.stat()
+            if found.st_uid != os.geteuid():
+                raise LocalError(
+                    f"Der Ordner {folder} gehört einem anderen Konto (Nummer {found.st_uid}). Starten Sie Streife "
+                    "unter diesem Konto, oder wählen Sie mit --state einen eigenen Ordner."
+                )
             if not (folder / FILE).exists() and any(_is_foreign(path.name) for path in folder.iterdir()):
                 raise LocalError(
                     f"Der Ordner {folder} enthält bereits andere Dateien. "
                     "Wählen Sie mit --state einen leeren oder neuen Ordner."
                 )
-            if stat.S_IMODE(found.st_mode) & ~0o710:
-                folder.chmod(found.st_mode & 0o710)
+            # The account that root lends PostgreSQL passes through; a user's PostgreSQL is the user.
+            allowed = 0o710 if os.geteuid() == 0 else 0o700
+            if stat.S_IMODE(found.st_mode) & ~allowed:
+                folder.chmod(found.st_mode & allowed)
             state = cls(folder)
             with state._changing():
                 state._update({})
@@ -153,8 +162,20 @@ class State:
             self.remember("port", str(port))
         return port
 
+    def clear(self) -> None:
+        """The folder is as if it had never been used. Only called by whoever holds the lock."""
+        if socket_folder := self.recall("socket_folder"):
+            with suppress(OSError):
+                Path(socket_folder).rmdir()
+        # The file that says that the folder is ours goes last: cut off in between, this can be repeated.
+        for path in sorted(self.folder.iterdir(), key=lambda path: path.name == FILE):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+
     @contextmanager
-    def lock(self, name: str = "lock", *, wait: bool = False) -> Iterator[bool]:
+    def lock(self, name: str = LOCK, *, wait: bool = False) -> Iterator[bool]:
         """True while this process alone holds the lock `name`; False if another one does and `wait` is not set.
 
         The kernel lets go of it when the process ends, however it ends; children do not inherit it.
@@ -196,7 +217,7 @@ class State:
 
 def _is_foreign(name: str) -> bool:
     """Whether a file of this name in a folder without `streife.json` speaks against using the folder."""
-    return name != "lost+found" and not name.startswith(f".{FILE}")
+    return name not in ("lost+found", LOCK) and not name.startswith(f".{FILE}")
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
