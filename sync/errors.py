@@ -27,3 +27,107 @@ class InvalidEntry(SyncError):
 
 class InvalidKey(SyncError):
     """A key is unreadable, not on P-256, or not in the one DER form that hashes the same everywhere."""
+
+
+class JournalInUse(SyncError):
+    """Another process has this journal open; one journal has one writer."""
+
+    can_retry = True
+
+
+class JournalFull(SyncError):
+    """The disk has no room, or less than the reserve; nothing was written and nobody may be told "recorded"."""
+
+    can_retry = True
+
+
+class JournalFailed(SyncError):
+    """The disk failed while writing; nothing may be called recorded until the journal was opened again."""
+
+
+class JournalDamaged(SyncError):
+    """The journal's own chain does not verify; `seq` is the first entry that does not fit, 0 for the file itself."""
+
+    def __init__(self, seq: int, reason: str) -> None:
+        super().__init__(f"entry {seq}: {reason}")
+        self.seq = seq
+        self.reason = reason
+
+
+class IdReused(SyncError):
+    """This id is stored with other content; both digests are hex SHA-256 over headers written with the stored salt."""
+
+    def __init__(self, entry_id: str, stored: str, offered: str) -> None:
+        super().__init__(f"{entry_id} is stored with digest {stored}, offered with {offered}")
+        self.entry_id = entry_id
+        self.stored = stored
+        self.offered = offered
+
+
+class JournalFrozen(SyncError):
+    """Nothing is sent any more until a new incarnation begins; recording goes on.
+
+    `reason`: `fork` (`seq` tells where), `bad_seal`, or `gone` (the server asks for entries whose bodies are erased).
+    """
+
+    def __init__(self, reason: str, seq: int = 0) -> None:
+        super().__init__(f"frozen: {reason} at entry {seq}")
+        self.reason = reason
+        self.seq = seq
+
+
+class SourceRevoked(SyncError):
+    """The town revoked this source: pulled rows are erased, unsent entries are kept, nothing is recorded or sent."""
+
+    def __init__(self, since: str, reason: str) -> None:
+        super().__init__(f"revoked since {since}: {reason}")
+        self.since = since
+        self.reason = reason
+
+
+class NetworkFailure(SyncError):
+    """No answer of the server arrived: no network, a cut, a captive portal, or an answer that says "later".
+
+    `wait_s` is what the server asked for (`Retry-After`), else None. `was_counted` says that the request had been sent
+    whole, so that its first entry may be what breaks the server.
+    """
+
+    can_retry = True
+
+    def __init__(self, what: str, *, wait_s: float | None = None, was_counted: bool = False) -> None:
+        super().__init__(what)
+        self.wait_s = wait_s
+        self.was_counted = was_counted
+
+
+class Refused(SyncError):
+    """The server refused in a way that repeating cannot mend (400, 403, an entry alone too large): keep all, alarm."""
+
+    def __init__(self, status: int, detail: str, body: bytes = b"") -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status = status
+        self.detail = detail
+        self.body = body
+
+
+class Unauthorized(SyncError):
+    """The token is not taken (401): a new lease, then the same request."""
+
+    can_retry = True
+
+
+class TooLarge(SyncError):
+    """The request is too large (413), or, where `is_ours`, was found so before it was sent: fewer entries."""
+
+    can_retry = True
+
+    def __init__(self, *, max_entries: int | None = None, is_ours: bool = False) -> None:
+        super().__init__("too large")
+        self.max_entries = max_entries
+        self.is_ours = is_ours
+
+
+class Unsupported(SyncError):
+    """The server or a proxy does not take compressed requests (415)."""
+
+    can_retry = True

@@ -153,7 +153,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 class ExchangeResponse(msgspec.Struct, frozen=True, kw_only=True):
     """The answer, also with a stop. Entries up to `last_seq` that `verdicts` does not name are accepted."""
 
-    now: str
+    now: InstantText
     epoch: str
     schema: int
     last_seq: int
@@ -208,11 +208,20 @@ def to_entry(wire: WireEntry, salt: bytes, body: bytes) -> Entry:
         kind=wire.kind,
         v=wire.v,
         recorded_at=wire.recorded_at,
-        media=tuple([_commit(salt, index, media) for index, media in enumerate(wire.media)]),
+        media=commit_media(salt, wire.media),
         commitment=commitment(salt, body),
     )
     check(entry)
     return entry
+
+
+def commit_media(salt: bytes, media: Sequence[WireMedia]) -> tuple[str, ...]:
+    """The salted commitment of each file, in order.
+
+    Raises:
+        InvalidEntry: names the member of the first file out of its bounds.
+    """
+    return tuple([_commit(salt, index, item) for index, item in enumerate(media)])
 
 
 def fold(prev: bytes, entries: Sequence[WireEntry]) -> list[Folded]:
