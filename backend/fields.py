@@ -4,11 +4,12 @@ import secrets
 import time
 from datetime import datetime
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Annotated, Final, NewType
 from uuid import UUID
 
 from msgspec import Meta, Struct
+
+from backend import __version__
 
 TownId = NewType("TownId", UUID)
 PersonId = NewType("PersonId", UUID)
@@ -18,7 +19,7 @@ SourceId = NewType("SourceId", UUID)
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 
 #: What writes records, by name and version.
-SOFTWARE: Final = f"streife {version('streife')}"
+SOFTWARE: Final = f"streife {__version__}"
 #: Absolute end of a text, in Python and in ECMA-262 alike: `$` would let a trailing newline through.
 END: Final = r"(?![\s\S])"
 

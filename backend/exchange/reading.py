@@ -14,17 +14,19 @@ from backend.db import Bulk
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
 from backend.exchange.rules import PersonsLease, Ruling
-from backend.exchange.tables import JournalEffectRow, JournalEntryRow
+from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
 from backend.exchange.wire import EntryBody, Received, Subject
 from backend.identity.tables import LeaseRow, SourceRow
 from sync.entry import parse_recorded_at
-from sync.exchange import Folded, WireEntry
+from sync.exchange import Folded, WireEntry, WireMedia
 
 _EFFECT: Final = Bulk(
     JournalEffectRow,
     ["town", "source", "id", "commitment", "incarnation", "seq"],
     on_conflict="ON CONFLICT DO NOTHING RETURNING seq",
 )
+_reserved: Final = msgspec.json.Decoder(EntryBody)
+_decoders: Final = {name: msgspec.json.Decoder(kind.body) for name, kind in KINDS.items()}
 #: The columns that `standing` reads.
 STANDING: Final = (
     JournalEntryRow.verdict,
@@ -51,36 +53,48 @@ def prepare(
     session: Session, source: SourceRow, new: Sequence[Folded], wires: Sequence[WireEntry], now: datetime
 ) -> list[Arriving]:
     """The new entries, each with the ruling that stands before its slice is asked."""
-    town, leases = source.town, _leases(session, source)
+    leases = _leases(session, source)
     rows = [
-        (town, source.id, UUID(o.entry.id), bytes.fromhex(o.entry.commitment), source.incarnation, o.entry.seq)
+        (source.town, source.id, UUID(o.entry.id), bytes.fromhex(o.entry.commitment), source.incarnation, o.entry.seq)
         for o in new
     ]
     first_time = set(_EFFECT.write(session, rows))
     repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
     arriving = []
     for one, wire in zip(new, wires, strict=True):
-        body, ruling = _read(one, source.kind, leases)
-        if one.entry.seq not in first_time:
-            ruling = repeated[one.entry.seq]
-        arriving.append(Arriving(one, wire, body, received(source, one, wire, now), ruling))
+        recorded_at, zone = parse_recorded_at(one.entry.recorded_at)
+        received = Received(
+            id=UUID(one.entry.id),
+            source=source.id,
+            incarnation=source.incarnation,
+            seq=one.entry.seq,
+            kind=one.entry.kind,
+            recorded_at=recorded_at,
+            zone=zone,
+            received_at=now,
+            media=wire.media,
+        )
+        body, ruling = _read(received, one.entry.v, one.body, source.kind, leases)
+        arriving.append(Arriving(one, wire, body, received, repeated.get(one.entry.seq, ruling)))
     return arriving
 
 
-def received(source: SourceRow, one: Folded, wire: WireEntry, now: datetime) -> Received:
-    """What a slice gets of the entry beside its body."""
-    recorded_at, zone = parse_recorded_at(one.entry.recorded_at)
-    return Received(
-        id=UUID(one.entry.id),
-        source=source.id,
-        incarnation=source.incarnation,
-        seq=one.entry.seq,
-        kind=one.entry.kind,
-        recorded_at=recorded_at,
-        zone=zone,
-        received_at=now,
-        media=wire.media,
+def judge_again(
+    session: Session, source: SourceRow, entry: JournalEntryRow, private: JournalPrivateRow
+) -> tuple[Received, EntryBody, Ruling | None]:
+    """A stored entry as it would arrive today: a newer server may know its kind, a lease may prove its person."""
+    received = Received(
+        id=entry.id,
+        source=entry.source,
+        incarnation=entry.incarnation,
+        seq=entry.seq,
+        kind=entry.kind,
+        recorded_at=entry.recorded_at,
+        zone=entry.zone,
+        received_at=entry.received_at,
+        media=msgspec.json.decode(private.media, type=tuple[WireMedia, ...]) if private.media else (),
     )
+    return received, *_read(received, entry.v, private.body, source.kind, _leases(session, source))
 
 
 def standing(row: object) -> Ruling:
@@ -91,6 +105,7 @@ def standing(row: object) -> Ruling:
 
 
 def subject_of(body: EntryBody) -> tuple[str, str] | None:
+    """What the entry is about, if it says so: the unit of order."""
     return (body.subject.type, body.subject.id) if isinstance(body.subject, Subject) else None
 
 
@@ -132,32 +147,31 @@ def _repeated(session: Session, source: SourceRow, again: Sequence[Folded]) -> d
     return rulings
 
 
-def _read(one: Folded, source_kind: str, leases: Sequence[PersonsLease]) -> tuple[EntryBody, Ruling | None]:
+def _read(
+    received: Received, v: int, text: bytes, source_kind: str, leases: Sequence[PersonsLease]
+) -> tuple[EntryBody, Ruling | None]:
     """The body, decoded as its kind says, and the ruling where that fails or the person is not proven."""
-    kind = KINDS.get(one.entry.kind)
-    is_known = kind is not None and one.entry.v <= kind.v
+    kind = KINDS.get(received.kind)
+    is_known = kind is not None and v <= kind.v
     try:
-        body = decode(one) if is_known else msgspec.json.decode(one.body, type=EntryBody)
+        body = _decode(received.kind, v, text) if is_known else _reserved.decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         return EntryBody(), Ruling("rejected", "unreadable", _body_field(error))
     if kind is None:
         return body, Ruling("held", "unknown_kind", "/kind")
     if not is_known:
         return body, Ruling("held", "newer_version", "/v")
-    if source_kind == "phone" and not isinstance(body.by, UnsetType):
-        recorded_at, _ = parse_recorded_at(one.entry.recorded_at)
-        if not rules.is_proven(str(body.by), recorded_at, leases):
-            return body, Ruling("held", "actor_unproven", "/body/by")
+    is_persons = source_kind == "phone" and not isinstance(body.by, UnsetType)
+    if is_persons and not rules.is_proven(str(body.by), received.recorded_at, leases):
+        return body, Ruling("held", "actor_unproven", "/body/by")
     return body, None
 
 
-def decode(one: Folded) -> EntryBody:
+def _decode(kind: str, v: int, text: bytes) -> EntryBody:
     """The body of a known kind, raised to the newest version."""
-    kind = KINDS[one.entry.kind]
-    text = one.body
-    for upcast in kind.upcasts[one.entry.v - 1 :]:
+    for upcast in KINDS[kind].upcasts[v - 1 :]:
         text = upcast(text)
-    return msgspec.json.decode(text, type=kind.body)
+    return _decoders[kind].decode(text)
 
 
 def _body_field(error: Exception) -> str:

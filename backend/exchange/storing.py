@@ -160,7 +160,9 @@ def admitted_record(
     )
 
 
-def open_entry_task(session: Session, source: SourceRow, received: Received, ruling: Ruling, now: datetime) -> None:
+def open_entry_task(
+    session: Session, source: SourceRow, received: Received | JournalEntryRow, ruling: Ruling, now: datetime
+) -> None:
     """A person learns of an entry that has no effect."""
     facts: dict[str, str | int] = {
         "label": source.label,

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from msgspec import UNSET, Raw
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from backend.feed.rules import PAGE_BYTES, Position
+from backend.errors import BadInput, CursorExpired, EpochChanged
+from backend.feed.rules import PAGE, PAGE_BYTES, Position, open_cursor, seal_cursor
+from backend.feed.wire import FeedChange, FeedPage
+from backend.fields import Actor
 
 
 class Horizon(NamedTuple):
@@ -81,6 +85,47 @@ def page(session: Session, scopes: Sequence[str], after: Position, until: Horizo
     if len(rows) < len(found):
         return Page(rows, Position(rows[-1].xid, rows[-1].pos), more=True)
     return Page(rows, max(after, Position(until.xid, 0)), more=False)
+
+
+def changes(session: Session, actor: Actor, after: str, secret: bytes) -> FeedPage:
+    """A screen's next page.
+
+    Raises:
+        BadInput: the cursor is not one that this person got.
+        EpochChanged, CursorExpired: the screen has to load its state anew.
+    """
+    assert actor.person is not None  # noqa: S101 - the right `signed_in` lets only people through
+    opened = open_cursor(secret, actor.town, actor.person, after)
+    if opened is None:
+        raise BadInput(field="/after", detail="not a cursor of yours")
+    until = horizon(session)
+    if opened[0] != until.epoch:
+        raise EpochChanged
+    if opened[1].xid <= until.floor:
+        raise CursorExpired
+    found = page(session, actor.scopes, opened[1], until, PAGE)
+    return FeedPage(
+        changes=[
+            FeedChange(
+                scope=row.scope,
+                op=row.op,
+                type=row.type,
+                id=str(row.id),
+                rev=row.rev,
+                body=UNSET if row.body is None else Raw(row.body),
+            )
+            for row in found.rows
+        ],
+        cursor=seal_cursor(secret, until.epoch, actor.town, actor.person, found.at),
+        more=found.more,
+    )
+
+
+def cursor_now(session: Session, actor: Actor, secret: bytes) -> str:
+    """The cursor from which a screen goes on that reads its state later in this transaction's snapshot or after it."""
+    assert actor.person is not None  # noqa: S101
+    until = horizon(session)
+    return seal_cursor(secret, until.epoch, actor.town, actor.person, Position(until.xid, 0))
 
 
 def _within_bytes(rows: list[Found]) -> list[Found]:

@@ -1,8 +1,8 @@
 """What a screen pulls."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 
 class FeedChange(Struct, frozen=True, kw_only=True):
@@ -13,7 +13,7 @@ class FeedChange(Struct, frozen=True, kw_only=True):
     type: Annotated[str, Meta(description="Kind of thing, e.g. `offence`.")]
     id: Annotated[str, Meta(description="The thing's id.")]
     rev: Annotated[int, Meta(description="Revision of the thing; the highest one counts.")]
-    body: Annotated[dict[str, Any] | UnsetType, Meta(description="Its state; only with `put`.")] = UNSET
+    body: Annotated[Raw | UnsetType, Meta(description="Its state; only with `put`.")] = UNSET
 
 
 class FeedPage(Struct, frozen=True, kw_only=True):

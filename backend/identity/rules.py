@@ -129,6 +129,12 @@ def permit(roles: Iterable[Role], right: str) -> str | None:
     return "" if "" in limits else min(limits, key=len)
 
 
+def is_right(right: str) -> bool:
+    """Whether `right` names an action of the table and an operation."""
+    action, _, operation = right.partition(":")
+    return action in RIGHTS and operation in ("R", "C", "A")
+
+
 def scopes_of_person(person: PersonId, roles: frozenset[Role]) -> tuple[str, ...]:
     """The feed scopes of a person's screens: each is an audience, and a row holds what that audience may see."""
     scopes = [f"me:{person}"]

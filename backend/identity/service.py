@@ -164,7 +164,7 @@ def approve_grant(session: Session, actor: Actor, id: UUID, *, now: datetime) ->
         raise OwnApproval
     if row.approved_at is None:
         row.approved_by, row.approved_at = actor.person, now
-        log.record(session, "role.approved", subject=row.person, public={"role": row.role}, private=_by(actor), now=now)
+        record(session, actor, "role.approved", row.person, {"role": row.role}, now=now)
     return _grant(row)
 
 
@@ -202,7 +202,9 @@ def people(session: Session) -> list[Person]:
 
 
 def check_password(engine: Engine, slug: str, login: str, password: str, *, now: datetime) -> tuple[TownId, PersonId]:
-    """The account that this login opens. Counts wrong tries in transactions of its own, so that a refusal keeps them.
+    """The account that this login opens in the town of this slug, or in the only town where the slug is empty.
+
+    Wrong tries are counted in transactions of their own, so that a refusal keeps them.
 
     Raises:
         WrongLogin: no such account or another password; both take as long.
@@ -215,12 +217,26 @@ def check_password(engine: Engine, slug: str, login: str, password: str, *, now:
     if found is None:
         _is_right(_NOBODY, password)
         raise WrongLogin
-    town, person = TownId(found.town), PersonId(found.person)
+    _check_persons_password(engine, found.town, found.person, password, now=now)
+    return TownId(found.town), PersonId(found.person)
+
+
+def check_password_in(engine: Engine, town: TownId, login: str, password: str, *, now: datetime) -> PersonId:
+    """The account that this login opens in a known town; otherwise as `check_password`."""
+    with sessions_of(engine, town).begin() as session:
+        person = session.scalar(select(PersonRow.id).where(PersonRow.login == login, PersonRow.state == "active"))
+    if person is None:
+        _is_right(_NOBODY, password)
+        raise WrongLogin
+    _check_persons_password(engine, town, person, password, now=now)
+    return PersonId(person)
+
+
+def _check_persons_password(engine: Engine, town: UUID, person: UUID, password: str, *, now: datetime) -> None:
     sessions = sessions_of(engine, town)
     with sessions.begin() as session:
         row = session.get_one(PersonRow, (town, person))
-        since = now - row.failed_at if row.failed_at else None
-        if rules.must_wait(row.failures, since):
+        if rules.must_wait(row.failures, now - row.failed_at if row.failed_at else None):
             raise TooManyTries
         stored = row.password_hash
     right = _is_right(stored, password)  # outside a transaction: it takes a tenth of a second
@@ -229,7 +245,6 @@ def check_password(engine: Engine, slug: str, login: str, password: str, *, now:
         row.failures, row.failed_at = (0, None) if right else (row.failures + 1, now)
     if not right:
         raise WrongLogin
-    return town, person
 
 
 def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
@@ -242,7 +257,6 @@ def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
     town, person = check_password(engine, slug, data.login, data.password, now=now)
     token = secrets.token_urlsafe(32)
     with sessions_of(engine, town).begin() as session:
-        session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
         session.add(
             LoginSessionRow(
                 town=town,
@@ -258,6 +272,11 @@ def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
 def sign_out(session: Session, token: str) -> None:
     """The session of this token is gone."""
     session.execute(delete(LoginSessionRow).where(LoginSessionRow.token_hash == token_hash(token)))
+
+
+def sweep_sessions(session: Session, *, now: datetime) -> None:
+    """Sessions that have ended are gone."""
+    session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
 
 
 def me(session: Session, actor: Actor) -> Me:

@@ -189,7 +189,7 @@ def lease(session: Session, source: SourceId, data: LeaseRequest, person: Person
             expires_at=expires_at,
         )
     )
-    who = Actor(town=row.town, person=person, source=source)
+    who = Actor(town=TownId(row.town), person=person, source=source)
     record(session, who, "lease.given", row.id, {"incarnation": data.incarnation}, now=now)
     return Lease(
         token=token,
@@ -302,7 +302,7 @@ def _begin_incarnation(
     row.incarnation, row.last_seq, row.head = incarnation, 0, genesis
     # Leases of the old incarnation stay as proof of who recorded what, but open nothing any more.
     session.execute(update(LeaseRow).where(LeaseRow.source == row.id, LeaseRow.expires_at > now).values(expires_at=now))
-    who = Actor(town=row.town, source=SourceId(row.id))
+    who = Actor(town=TownId(row.town), source=SourceId(row.id))
     # The key is named `source_keyid`: `keyid` of a record is the key that signs it.
     public: dict[str, Json] = {"incarnation": incarnation, "source_keyid": key.sha256.hex(), "reason": reason}
     record(session, who, "key.enrolled", row.id, public | {"role": f"seal:{row.kind}"}, now=now)

@@ -12,7 +12,7 @@ from backend.fields import MAX_SAFE_INTEGER
 from backend.log import queries
 from backend.log.wire import Consistency, Inclusion, Record
 
-READ: Final = {"right": "log.read"}
+READ: Final = {"right": "member"}
 
 #: `private`: only who is signed in may have it. A tile of one name never changes.
 FOR_EVER: Final = "private, max-age=31536000, immutable"

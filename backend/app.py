@@ -1,0 +1,201 @@
+"""The HTTP server: who may come in, how refusals look, which slices answer. Only this file knows all routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Litestar, Request
+from litestar.config.compression import CompressionConfig
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, Reference, SecurityScheme
+from litestar.types import ControllerRouterHandler
+
+from backend import __version__, pages
+from backend.db import Sessions, sessions_of
+from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn
+from backend.exchange import routes as exchange
+from backend.feed import routes as feed
+from backend.feed import service as feed_service
+from backend.fields import Actor
+from backend.identity import routes as identity
+from backend.identity import rules
+from backend.identity.service import Found, authenticate
+from backend.log import routes as log
+from backend.offences import routes as offences
+from backend.problems import handlers
+from backend.server import Server
+from backend.settings import from_environment
+from backend.work import routes as work
+
+SESSION_COOKIE = "streife_session"
+
+ROUTERS: list[ControllerRouterHandler] = [
+    identity.router,
+    exchange.router,
+    feed.router,
+    log.router,
+    offences.router,
+    work.router,
+    pages.router,
+]
+
+
+def create(server: Server | None = None) -> Litestar:
+    """The application; `server` is made of the environment where none is given."""
+    server = server or Server.open(from_environment())
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        executor = ThreadPoolExecutor(max_workers=server.settings.threads, thread_name_prefix="handler")
+        asyncio.get_running_loop().set_default_executor(executor)
+        with sessions_of(server.engine, None).begin() as session:
+            feed_service.begin_history(session)
+        server.hub.start()
+        try:
+            yield
+        finally:
+            server.hub.stop()
+            executor.shutdown(wait=False, cancel_futures=True)
+            server.engine.dispose()
+
+    app = Litestar(
+        route_handlers=[*ROUTERS, *pages.static(server.settings)],
+        guards=[guard],
+        dependencies={
+            "actor": Provide(provide_actor, sync_to_thread=False),
+            "sessions": Provide(provide_sessions, sync_to_thread=False),
+            "server": Provide(provide_server, sync_to_thread=False),
+            "now": Provide(provide_now, sync_to_thread=False),
+        },
+        exception_handlers=handlers(),
+        middleware=[pages.secure_headers],
+        compression_config=CompressionConfig(
+            backend="gzip", gzip_compress_level=6, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", "/assets/"]
+        ),
+        lifespan=[lifespan],
+        openapi_config=describe(),
+        request_max_body_size=256 * 1024,
+        debug=False,
+    )
+    app.state.server = server
+    app.state.who = who
+    check_rights(app)
+    return app
+
+
+def describe() -> OpenAPIConfig:
+    """How the API describes itself."""
+    schemes: dict[str, SecurityScheme | Reference] = {
+        "session": SecurityScheme(
+            type="apiKey", security_scheme_in="cookie", name=SESSION_COOKIE, description="A person at a screen."
+        ),
+        "lease": SecurityScheme(type="http", scheme="bearer", description="A device with a lease (sync/README.md)."),
+    }
+    return OpenAPIConfig(
+        title="Streife",
+        version=__version__,
+        description="API of the Streife server. Refusals are `application/problem+json` (RFC 9457).",
+        use_handler_docstrings=True,
+        components=[Components(security_schemes=schemes)],
+        security=[{"session": []}, {"lease": []}],
+        path="/v1/openapi",
+        render_plugins=[],
+    )
+
+
+def check_rights(app: Litestar) -> None:
+    """Every route names the right that it needs.
+
+    Raises:
+        LookupError: a route names none, or one that the rights table does not know; the server does not start.
+    """
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if not isinstance(handler, HTTPRouteHandler) or route.path.startswith("/v1/openapi"):
+                continue
+            right = handler.opt.get("right")
+            if not isinstance(right, str) or (right not in rules.UNROLED and not rules.is_right(right)):
+                raise LookupError(f"{route.path}: `opt` names no right of the rights table, but {right!r}")
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Lets a request in where the caller holds the right that the route names.
+
+    Raises:
+        NotSignedIn, NotAllowed, ForeignOrigin: see there.
+    """
+    right = handler.opt.get("right", "public")
+    if right == "public" or connection.scope["path"].startswith("/v1/openapi"):
+        return
+    found = await asyncio.to_thread(who, connection)
+    if found is None:
+        raise NotSignedIn
+    if SESSION_COOKIE in connection.cookies and connection.scope.get("method", "GET") not in ("GET", "HEAD"):
+        _check_origin(connection)
+    connection.scope["auth"] = Found(_allowed(found, right, handler), found.source_kind, found.is_revoked)
+
+
+def who(connection: ASGIConnection[Any, Any, Any, Any]) -> Found | None:
+    """Who holds the token that came with a request, in the header of a device or the cookie of a browser."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        token = connection.cookies.get(SESSION_COOKIE, "")
+    if not token:
+        return None
+    server: Server = connection.app.state.server
+    with server.across_towns().begin() as session:
+        return authenticate(session, token, now=datetime.now(UTC))
+
+
+def _allowed(found: Found, right: str, handler: BaseRouteHandler) -> Actor:
+    actor = found.actor
+    if found.is_revoked and not handler.opt.get("revoked_too"):
+        raise NotSignedIn
+    if right in rules.UNROLED:
+        wanted = {"signed_in": actor.source is None, "source": actor.source is not None, "member": True}
+        if not wanted[right]:
+            raise NotAllowed(needs=right)
+        return actor
+    limit = None if actor.source is not None else rules.permit(actor.roles, right)
+    if limit is None or not set(limit) <= set(handler.opt.get("limits", "")):
+        raise NotAllowed(needs=right)
+    return Actor(town=actor.town, person=actor.person, roles=actor.roles, scopes=actor.scopes, limit=limit)
+
+
+def _check_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """A browser says where a request comes from; only our own pages may write with its cookie."""
+    site = connection.headers.get("sec-fetch-site")
+    origin = connection.headers.get("origin")
+    own = {f"{scheme}://{connection.headers.get('host')}" for scheme in ("http", "https")}
+    if (site is not None and site not in ("same-origin", "none")) or (origin is not None and origin not in own):
+        raise ForeignOrigin
+
+
+def provide_actor(request: Request[Any, Any, Any]) -> Actor:
+    """Who asks, as the guard found it."""
+    found: Found = request.scope["auth"]
+    return found.actor
+
+
+def provide_sessions(request: Request[Any, Any, Any]) -> Sessions:
+    """Transactions within the caller's town."""
+    server: Server = request.app.state.server
+    found: Found | None = request.scope.get("auth")
+    return sessions_of(server.engine, found.actor.town if found else None)
+
+
+def provide_server(request: Request[Any, Any, Any]) -> Server:
+    """What this process holds."""
+    server: Server = request.app.state.server
+    return server
+
+
+def provide_now() -> datetime:
+    """The instant of the request, UTC."""
+    return datetime.now(UTC)

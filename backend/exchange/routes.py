@@ -1,0 +1,80 @@
+"""The exchange over HTTP, and the hints that tell a source to make one."""
+
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, Router, get, post
+from litestar.response import Stream
+from litestar.status_codes import HTTP_200_OK
+from sqlalchemy.exc import DBAPIError
+
+from backend.db import Sessions
+from backend.errors import NotNow, problems
+from backend.exchange import rules, service
+from backend.exchange.gzipped import gzipped
+from backend.feed.live import hints
+from backend.feed.routes import EVENTS, is_still_allowed
+from backend.fields import Actor
+from backend.identity.service import Found
+from backend.server import Server
+from sync.exchange import MAX_PLAIN, ExchangeRequest, ExchangeResponse
+
+#: A deadlock is tried again so often, then the source tries (design/sync.md 4.1).
+TRIES = 3
+
+
+@post(
+    "/exchange",
+    operation_id="exchange",
+    status_code=HTTP_200_OK,
+    sync_to_thread=True,
+    opt={"right": "source", "revoked_too": True},
+    request_max_body_size=MAX_PLAIN,
+    middleware=[gzipped],
+    responses=problems(400, 401, 403, 413, 415, 503),
+)
+def exchange(
+    request: Request[Any, Any, Any],
+    data: ExchangeRequest,
+    actor: Actor,
+    sessions: Sessions,
+    server: Server,
+    now: datetime,
+) -> ExchangeResponse:
+    """Push a batch of entries and pull what changed, in one request (sync/README.md). Unknown members are ignored."""
+    found: Found = request.scope["auth"]
+    for _ in range(TRIES):
+        try:
+            with sessions.begin() as session:
+                return service.exchange(
+                    session,
+                    actor,
+                    data,
+                    is_revoked=found.is_revoked,
+                    secret=server.secret,
+                    record_key=server.record_key,
+                    now=now,
+                )
+        except DBAPIError as error:
+            if not rules.is_worth_repeating(getattr(error.orig, "sqlstate", None)):
+                raise
+    raise NotNow
+
+
+@get(
+    "/hints",
+    operation_id="streamSourceHints",
+    media_type="text/event-stream",
+    opt={"right": "source"},
+    responses=problems(401, 403, 503),
+)
+async def stream_source_hints(request: Request[Any, Any, Any], actor: Actor, server: Server) -> Stream:
+    """Server-sent events: `hint` names the scopes that moved, then exchange; a comment each 10 s."""
+    return Stream(
+        hints(server.hub, actor.town, actor.scopes, rules.device_scope, lambda: is_still_allowed(request, actor)),
+        media_type="text/event-stream",
+        headers=EVENTS,
+    )
+
+
+router = Router("/v1/sync", route_handlers=[exchange, stream_source_hints], tags=["exchange"])

@@ -1,0 +1,115 @@
+"""What a browser gets that is no API: pages, explanations of problems, and the headers that protect them."""
+
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from litestar import MediaType, Response, Router, get
+from litestar.datastructures import MutableScopeHeaders
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+
+from backend import __version__
+from backend.db import Sessions
+from backend.errors import NotFound, all_problems, problems
+from backend.settings import Settings
+from backend.wire import Health
+
+#: No third party, no inline script or style, no frame (DESIGN.md, invariant 20).
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+    " connect-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self';"
+    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
+}
+
+
+def secure_headers(app: ASGIApp) -> ASGIApp:
+    """Middleware: every answer, refusals included, says what a browser may do with it."""
+
+    async def add(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableScopeHeaders.from_message(message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"].startswith("/v1/"):
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await app(scope, receive, send_with_headers)
+
+    return add
+
+
+@get(
+    "/v1/health",
+    operation_id="health",
+    tags=["server"],
+    sync_to_thread=True,
+    opt={"right": "public"},
+    responses=problems(503),
+)
+def health(sessions: Sessions) -> Health:
+    """Whether the server can reach its database."""
+    with sessions.begin() as session:
+        session.connection().exec_driver_sql("SELECT 1")
+    return Health(status="ok", version=__version__)
+
+
+@get("/problems/{number:str}", include_in_schema=False, sync_to_thread=False, opt={"right": "public"})
+def explain_problem(number: str) -> Response[str]:
+    """What a problem's `type` means, in German."""
+    found = next((cls for cls in all_problems() if f"{cls.status}.{cls.number}" == number), None)
+    if found is None:
+        raise NotFound
+    page = (
+        f'<!doctype html><html lang="de"><head><meta charset="utf-8"><title>Problem {number} · Streife</title></head>'
+        f"<body><main><h1>Problem {number}</h1><p>{escape(found.advice)}</p>"
+        f"<p>Kürzel: <code>{escape(found.code)}</code></p></main></body></html>"
+    )
+    return Response(page, media_type=MediaType.HTML)
+
+
+def built(settings: Settings) -> Path:
+    """The folder with the built browser clients."""
+    return settings.web_dir or Path(str(files("backend").joinpath("web", "built")))
+
+
+def static(settings: Settings) -> list[ControllerRouterHandler]:
+    """The browser clients, where they were built; otherwise a page that says how to."""
+    folder = built(settings)
+    if not (folder / "index.html").is_file():
+        return [unbuilt]
+    return [
+        create_static_files_router(
+            "/assets", [folder / "assets"], name="assets", opt={"right": "public"}, include_in_schema=False,
+            cache_control=None,
+        ),
+        create_static_files_router(
+            "/", [folder], name="pages", opt={"right": "public"}, html_mode=True, include_in_schema=False
+        ),
+    ]  # fmt: skip
+
+
+@get("/", include_in_schema=False, sync_to_thread=False, opt={"right": "public"})
+def unbuilt() -> Response[str]:
+    """Said in place of the pages where they were never built."""
+    text = (
+        '<!doctype html><html lang="de"><head><meta charset="utf-8"><title>Streife</title></head><body>'
+        "<h1>Streife läuft, aber ohne Oberfläche</h1><p>Beim Installieren fehlte Node.js (ab 20.19), deshalb wurden "
+        "die Seiten nicht gebaut. Bitte Node.js installieren und Streife erneut installieren. Die API ist "
+        'erreichbar, etwa <a href="/v1/health">/v1/health</a>.</p></body></html>'
+    )
+    return Response(text, media_type=MediaType.HTML, status_code=503)
+
+
+router = Router("/", route_handlers=[health, explain_problem])

@@ -1,0 +1,114 @@
+"""The sweeps: each finds what a lost message left undone. A broker may lose a task; the tables know the truth."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+import structlog
+from sqlalchemy import select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from backend.db import APP_ROLE, Base, grant, sessions_of
+from backend.exchange import settling
+from backend.feed import service as feed
+from backend.fields import TownId
+from backend.identity import service as identity
+from backend.identity import sources
+from backend.identity.tables import TownRow
+from backend.log import service as log
+from backend.server import Server
+
+logger = structlog.get_logger()
+
+#: Consumed messages of the broker stay this long for a look at what was going on (ours).
+CONSUMED: Final = timedelta(hours=1)
+#: Leases stay for entries that arrive late: a phone may be offline for weeks in a locker (ours).
+LEASES: Final = timedelta(days=90)
+
+
+class SweepRow(Base):
+    """When each sweep last came to its end; `streife doctor` shows the age."""
+
+    __tablename__ = "sweep"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    finished_at: Mapped[datetime]
+    found: Mapped[int]
+
+
+grant(f"GRANT SELECT, INSERT, UPDATE ON sweep TO {APP_ROLE}")
+
+
+def number_log(server: Server, now: datetime) -> int:
+    """Every committed leaf has its index, and every tree that grew its checkpoint."""
+    del now  # the log reads the clock for each of its transactions
+    return log.sequence_all(server.engine, server.log_keys, domain_of=_domain, now=lambda: datetime.now(UTC))
+
+
+def settle_entries(server: Server, now: datetime) -> int:
+    """Held and parked entries whose reason is gone have their verdict."""
+    return sum(settling.settle_town(server.engine, town, now=now) for town in _towns(server))
+
+
+def tidy_up(server: Server, now: datetime) -> int:
+    """Old tombstones, leases, sessions and consumed messages are gone."""
+    found = 0
+    for town in _towns(server):
+        with _in_town(server, town) as session:
+            found += feed.sweep_tombstones(session, now=now)
+            sources.sweep_leases(session, before=now - LEASES)
+            identity.sweep_sessions(session, now=now)
+    with server.across_towns().begin() as session:
+        before = (now - CONSUMED).astimezone(UTC).replace(tzinfo=None)
+        found += session.execute(text("SELECT forget_consumed(:before)"), {"before": before}).scalar_one()
+    return found
+
+
+#: Name of each sweep, and how often it runs.
+SWEEPS: Final[Mapping[str, tuple[Callable[[Server, datetime], int], timedelta]]] = MappingProxyType(
+    {
+        "number_log": (number_log, timedelta(seconds=5)),
+        "settle_entries": (settle_entries, timedelta(seconds=30)),
+        "tidy_up": (tidy_up, timedelta(minutes=10)),
+    }
+)
+
+
+def run(server: Server, name: str, now: datetime) -> int:
+    """The sweep is done, and that is noted; how much it found. It may run twice at once and may be lost.
+
+    Raises:
+        KeyError: there is no such sweep.
+    """
+    found = SWEEPS[name][0](server, now)
+    with server.across_towns().begin() as session:
+        session.execute(
+            text(
+                "INSERT INTO sweep (name, finished_at, found) VALUES (:name, :now, :found) ON CONFLICT (name)"
+                " DO UPDATE SET finished_at = excluded.finished_at, found = excluded.found"
+            ),
+            {"name": name, "now": datetime.now(UTC), "found": found},
+        )
+    return found
+
+
+def last_runs(session: Session) -> dict[str, datetime]:
+    """When each sweep last ended."""
+    return {row.name: row.finished_at for row in session.scalars(select(SweepRow))}
+
+
+def _towns(server: Server) -> list[TownId]:
+    with server.across_towns().begin() as session:
+        return identity.all_towns(session)
+
+
+@contextmanager
+def _in_town(server: Server, town: TownId) -> Iterator[Session]:
+    with sessions_of(server.engine, town).begin() as session:
+        yield session
+
+
+def _domain(session: Session) -> str:
+    return session.scalars(select(TownRow.domain)).one()
