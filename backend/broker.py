@@ -29,8 +29,8 @@ definer_function(
     "forget_consumed",
     "before timestamp",
     "bigint",
-    f"""
-    WITH gone AS (DELETE FROM {SCHEMA}.kombu_message m WHERE NOT m.visible AND m.timestamp < before RETURNING 1)
+    """
+    WITH gone AS (DELETE FROM broker.kombu_message m WHERE NOT m.visible AND m.timestamp < before RETURNING 1)
     SELECT count(*) FROM gone
     """,
 )

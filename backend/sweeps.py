@@ -62,7 +62,7 @@ def tidy_up(server: Server, now: datetime) -> int:
             identity.sweep_sessions(session, now=now)
     with server.across_towns().begin() as session:
         before = (now - CONSUMED).astimezone(UTC).replace(tzinfo=None)
-        found += session.execute(text("SELECT forget_consumed(:before)"), {"before": before}).scalar_one()
+        found += int(session.execute(text("SELECT forget_consumed(:before)"), {"before": before}).scalar_one())
     return found
 
 

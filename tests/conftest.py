@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from backend.db import APP_ROLE, BROKER_ROLE, Base, connect, sessions_of
+from backend.db import APP_ROLE, BROKER_ROLE, connect, sessions_of
 from backend.fields import uuid7
 from backend.local.database import prepare_roles
 from backend.local.postgres import Postgres

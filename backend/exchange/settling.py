@@ -65,7 +65,7 @@ def settle_source(session: Session, source: SourceId, *, now: datetime) -> int:
     ).all()
     settled, waiting = 0, set[tuple[str, str]]()
     for entry, private in open_rows:
-        subject = (entry.subject_type, entry.subject) if entry.subject is not None else None
+        subject = (str(entry.subject_type), entry.subject) if entry.subject is not None else None
         ruling = None if subject in waiting else _ruling(session, row, entry, private, now)
         if ruling is None:
             if subject is not None:

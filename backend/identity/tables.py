@@ -239,3 +239,6 @@ definer_function("all_towns", "", "SETOF uuid", "SELECT town FROM town ORDER BY 
 
 #: Before anybody signed in, a page shows the names of the towns served here.
 definer_function("town_names", "", "TABLE (slug text, name text)", "SELECT slug, name FROM town ORDER BY name")
+
+#: For the operator, who names a town by its short name.
+definer_function("find_town", "slug text", "uuid", "SELECT town FROM town t WHERE t.slug = find_town.slug")

@@ -1,0 +1,225 @@
+"""`streife`: what the operator of a server types. Imports are late: `status` must not load half a server."""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from backend import __version__
+from backend.local.state import LocalError, State
+
+if TYPE_CHECKING:
+    from backend.server import Server
+
+HOST: Final = "127.0.0.1"
+ROLES: Final = (
+    "officer", "superior", "dispatcher", "clerk", "custodian", "prosecutor", "guard", "dpo", "staff_council", "admin",
+)  # fmt: skip
+
+
+class Commands(click.Group):
+    """Says in one sentence what stands in the way, instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command; what only a person can settle becomes a message and exit code 1."""
+        from backend.errors import DomainError  # noqa: PLC0415
+
+        try:
+            return super().invoke(ctx)
+        except LocalError as error:
+            raise click.ClickException(str(error)) from error
+        except DomainError as error:
+            raise click.ClickException(f"{error.advice} ({error.code} {error.field or ''})") from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="streife")
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Ordner dieser Installation.")
+@click.pass_context
+def main(ctx: click.Context, state: Path | None) -> None:
+    """Streife: die Software des Kommunalen Ordnungsdienstes."""
+    ctx.obj = state
+
+
+def with_state(command: Callable[..., None]) -> Callable[..., None]:
+    """`--state` may stand before or after the command's name."""
+
+    @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Ordner dieser Installation.")
+    @click.pass_context
+    def run(ctx: click.Context, /, state: Path | None, **arguments: object) -> None:
+        command(State.open(state or ctx.obj), **arguments)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
+@main.command()
+@with_state
+@click.option("--port", type=click.IntRange(1, 65535), help="HTTP-Port; sonst der gemerkte, zuerst 8080.")
+def up(state: State, port: int | None) -> None:
+    """Startet alles und läuft, bis Strg-C kommt."""
+    from backend.local import supervisor  # noqa: PLC0415
+    from backend.local.installation import Installation  # noqa: PLC0415
+
+    installation = Installation(state)
+
+    def prepare(_: object, number: int) -> object:
+        installation.prepare()
+        return installation.specs(HOST, number)
+
+    supervisor.up(state, prepare, port=port, host=HOST, say=click.echo)  # type: ignore[arg-type]
+
+
+@main.command()
+@with_state
+def down(state: State) -> None:
+    """Beendet alles, was zu dieser Installation läuft."""
+    from backend.local import supervisor  # noqa: PLC0415
+
+    click.echo("Beendet." if supervisor.down(state) else "Es lief nichts.")
+
+
+@main.command()
+@with_state
+def status(state: State) -> None:
+    """Zeigt, was läuft und seit wann."""
+    from backend.local import supervisor  # noqa: PLC0415
+
+    found = supervisor.status(state)
+    address = supervisor.address(state)
+    click.echo(f"Streife läuft: {address}" if address else "Streife läuft nicht.")
+    for process in found:
+        since = process.since.astimezone().strftime("%d.%m.%Y %H:%M:%S")
+        click.echo(f"  {process.name:10} {process.pid:>8}  {'läuft' if process.alive else 'beendet'} seit {since}")
+    if not address:
+        sys.exit(3)
+
+
+@main.command()
+@with_state
+@click.confirmation_option("--yes", prompt="Alle Daten dieser Installation unwiderruflich löschen?")
+def reset(state: State) -> None:
+    """Löscht Daten, Geheimnisse und Port dieser Installation."""
+    from backend.local import supervisor  # noqa: PLC0415
+
+    supervisor.reset(state)
+    click.echo("Gelöscht.")
+
+
+@main.command()
+@with_state
+def doctor(state: State) -> None:
+    """Prüft diese Installation und sagt, was zu tun ist."""
+    from backend.local import doctor as checks  # noqa: PLC0415
+    from backend.local import examination  # noqa: PLC0415
+
+    findings = checks.examine(examination.checks(state))
+    for finding in findings:
+        mark = {True: "ok", False: "FEHLT", None: "?"}[finding.ok]
+        click.echo(f"{mark:6} {finding.name}: {finding.text}")
+        if finding.hint and finding.ok is not True:
+            click.echo(f"       → {finding.hint}")
+    sys.exit(1 if any(finding.ok is False for finding in findings) else 0)
+
+
+@main.command()
+@with_state
+@click.option("--town", "name", required=True, help="Name, etwa »Stadt Grafenrath«.")
+@click.option("--slug", required=True, help="Kurzname, etwa »grafenrath«.")
+@click.option("--domain", required=True, help="Domain der Stadt; sie benennt das Protokoll.")
+@click.option("--login", default="admin", show_default=True, help="Kennung der ersten Administration.")
+def init(state: State, name: str, slug: str, domain: str, login: str) -> None:
+    """Legt eine Stadt und ihre erste Administration an."""
+    from backend.fields import uuid7  # noqa: PLC0415
+    from backend.local import setup  # noqa: PLC0415
+
+    with server_of(state) as server:
+        town = uuid7()
+        password = setup.found(server, town, slug=slug, name=name, domain=domain, login=login)
+    click.echo(f"{name} ist angelegt.\nKennung: {login}\nPasswort: {password}\nEs wird nur jetzt gezeigt.")
+
+
+@main.group()
+def person() -> None:
+    """Konten."""
+
+
+@person.command("add")
+@with_state
+@click.option("--town", "slug", required=True, help="Kurzname der Stadt.")
+@click.option("--login", required=True, help="Kennung.")
+@click.option("--name", required=True, help="Name.")
+@click.option("--call-sign", required=True, help="Was Listen statt des Namens zeigen, etwa »Erle 22«.")
+@click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Rolle; mehrfach möglich.")
+def add_person(state: State, slug: str, login: str, name: str, call_sign: str, roles: tuple[str, ...]) -> None:
+    """Legt ein Konto an; seine Rollen gelten sofort, denn wer den Server betreibt, braucht keine zweite Person."""
+    from backend.local import setup  # noqa: PLC0415
+
+    with server_of(state) as server:
+        password = secrets.token_urlsafe(12)
+        town = setup.town_of(server, slug)
+        setup.add_person(server, town, login=login, name=name, call_sign=call_sign, roles=roles, password=password)
+    click.echo(f"Kennung: {login}\nPasswort: {password}\nEs wird nur jetzt gezeigt.")
+
+
+@main.group()
+def catalogue() -> None:
+    """Tatbestandskatalog."""
+
+
+@catalogue.command("import")
+@with_state
+@click.option("--town", "slug", required=True, help="Kurzname der Stadt.")
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+def import_catalogue(state: State, slug: str, path: Path) -> None:
+    """Liest eine Ausgabe ein: Tabellen des KBA, das JSON vom November 2021 oder einfaches CSV."""
+    from backend.local import setup  # noqa: PLC0415
+
+    with server_of(state) as server:
+        click.echo(setup.import_catalogue(server, setup.town_of(server, slug), path))
+
+
+@main.command()
+@click.option("--offences", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
+@click.option("--catalogue", "catalogue_path", type=click.Path(path_type=Path, exists=True))
+@click.option("--phones", type=click.IntRange(1, 200), default=12, show_default=True)
+@click.option("--server", "address", help="Laufender Server; sonst wird einer für diesen Lauf gestartet.")
+@click.option("--town", "slug", default="probe", show_default=True, help="Kurzname der Stadt.")
+@click.option("--login", default="admin", show_default=True, help="Kennung der Administration des Servers.")
+@click.option("--password", envvar="STREIFE_PASSWORD", help="Ihr Passwort; besser als Umgebungsvariable.")
+@click.option("--json", "as_json", is_flag=True, help="Nur die letzte Zeile mit den Zahlen.")
+@with_state
+def replay(state: State, **options: object) -> None:
+    """Spielt die Anzeigen einer Stadt durch die Journale vieler Telefone."""
+    from backend.local import replay as player  # noqa: PLC0415
+
+    sys.exit(player.main(state, datetime.now(UTC), **options))  # type: ignore[arg-type]
+
+
+@main.command()
+def openapi() -> None:
+    """Schreibt die Beschreibung der API auf die Ausgabe."""
+    from backend.description import text  # noqa: PLC0415
+
+    click.echo(text(), nl=False)
+
+
+@contextmanager
+def server_of(state: State) -> Iterator["Server"]:
+    """The installation's server without HTTP, on its running database or on one started for this."""
+    from backend.local.installation import Installation  # noqa: PLC0415
+    from backend.server import Server  # noqa: PLC0415
+    from backend.settings import from_environment  # noqa: PLC0415
+
+    installation = Installation(state)
+    with installation.running_database():
+        server = Server.open(from_environment(installation.environment()))
+        try:
+            yield server
+        finally:
+            server.engine.dispose()

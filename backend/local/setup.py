@@ -1,0 +1,63 @@
+"""What an operator does without a second person: the first administrator, accounts, catalogues. All of it is logged."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.db import sessions_of
+from backend.errors import NotFound
+from backend.fields import PersonId, Role, TownId
+from backend.identity import service as identity
+from backend.identity.wire import NewPerson
+from backend.offences import catalogue
+from backend.offences import service as offences
+from backend.server import Server
+
+
+def found(server: Server, town: UUID, *, slug: str, name: str, domain: str, login: str) -> str:
+    """The town exists with one administrator, whose password is returned and kept nowhere."""
+    password = secrets.token_urlsafe(12)
+    with sessions_of(server.engine, town).begin() as session:
+        identity.found_town(session, slug=slug, name=name, domain=domain, now=datetime.now(UTC))
+    add_person(
+        server, TownId(town), login=login, name="Administration", call_sign=login, roles=["admin"], password=password
+    )
+    return password
+
+
+def town_of(server: Server, slug: str) -> TownId:
+    """The town of this short name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    with server.across_towns().begin() as session:
+        town = session.scalar(text("SELECT find_town(:slug)"), {"slug": slug})
+    if town is None:
+        raise NotFound(field="--town")
+    return TownId(town)
+
+
+def add_person(
+    server: Server, town: TownId, *, login: str, name: str, call_sign: str, roles: Sequence[str], password: str
+) -> PersonId:
+    """The account exists; its roles count at once."""
+    now = datetime.now(UTC)
+    with sessions_of(server.engine, town).begin() as session:
+        data = NewPerson(login=login, name=name, call_sign=call_sign, password=password)
+        person = identity.add_person(session, None, data, now=now).id
+        for role in roles:
+            identity.grant_role(session, None, person, Role(role), now=now)
+    return person
+
+
+def import_catalogue(server: Server, town: TownId, path: Path) -> str:
+    """The catalogue's rows are published; what was done, in a German sentence."""
+    parsed = catalogue.read(path)
+    with sessions_of(server.engine, town).begin() as session:
+        done = offences.import_catalogue(session, None, parsed, now=datetime.now(UTC))
+    return str(done)
