@@ -4,7 +4,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import MediaType, Response, Router, get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from backend.db import Sessions
 from backend.errors import problems
@@ -17,9 +17,13 @@ READ: Final = {"right": "member"}
 #: `private`: only who is signed in may have it. A tile of one name never changes.
 FOR_EVER: Final = "private, max-age=31536000, immutable"
 
-SizeParameter = Annotated[
-    int | None, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Leaves of the tree; by default the newest published.")
+_LEAVES: Final = "Leaves of the tree; by default of the one that was published last."
+Leaf = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}$", max_length=64, description="Hash of a record, hex.")]
+Size = Annotated[int | None, QueryParameter(ge=1, le=MAX_SAFE_INTEGER, description=_LEAVES)]
+OldSize = Annotated[
+    int, QueryParameter(name="from", ge=1, le=MAX_SAFE_INTEGER, description="Leaves of the older tree.")
 ]
+NewSize = Annotated[int | None, QueryParameter(name="to", ge=1, le=MAX_SAFE_INTEGER, description=_LEAVES)]
 
 
 @get(
@@ -44,7 +48,7 @@ def get_checkpoint(sessions: Sessions) -> Response[str]:
     opt=READ,
     responses=problems(400, 401, 403, 404),
 )
-def get_tile(level: int, name: str, sessions: Sessions) -> Response[bytes]:
+def get_tile(level: FromPath[int], name: FromPath[str], sessions: Sessions) -> Response[bytes]:
     """A tile of 256 hashes, or of fewer if its name says `.p/<width>` (C2SP tlog-tiles)."""
     with sessions.begin() as session:
         tile = queries.tile(session, level, name.removeprefix("/"))
@@ -58,11 +62,7 @@ def get_tile(level: int, name: str, sessions: Sessions) -> Response[bytes]:
     opt=READ,
     responses=problems(400, 401, 403, 404),
 )
-def prove_inclusion(
-    sessions: Sessions,
-    leaf: Annotated[str, Parameter(pattern=r"^[0-9a-f]{64}$", max_length=64, description="Hash of a record, hex.")],
-    size: SizeParameter = None,
-) -> Inclusion:
+def prove_inclusion(sessions: Sessions, leaf: Leaf, size: Size = None) -> Inclusion:
     """The proof that a leaf is in the tree of this size."""
     with sessions.begin() as session:
         return queries.inclusion(session, bytes.fromhex(leaf), size)
@@ -75,19 +75,7 @@ def prove_inclusion(
     opt=READ,
     responses=problems(400, 401, 403, 404),
 )
-def prove_consistency(
-    sessions: Sessions,
-    old: Annotated[int, Parameter(query="from", ge=1, le=MAX_SAFE_INTEGER, description="Leaves of the older tree.")],
-    new: Annotated[
-        int | None,
-        Parameter(
-            query="to",
-            ge=1,
-            le=MAX_SAFE_INTEGER,
-            description="Leaves of the newer tree; by default the newest published.",
-        ),
-    ] = None,
-) -> Consistency:
+def prove_consistency(sessions: Sessions, old: OldSize, new: NewSize = None) -> Consistency:
     """The proof that the newer tree begins with all leaves of the older one."""
     with sessions.begin() as session:
         return queries.consistency(session, old, new)
@@ -100,7 +88,7 @@ def prove_consistency(
     opt=READ,
     responses=problems(401, 403, 404),
 )
-def get_record(record_id: UUID, sessions: Sessions) -> Record:
+def get_record(record_id: FromPath[UUID], sessions: Sessions) -> Record:
     """A record's public part, byte for byte as it was hashed."""
     with sessions.begin() as session:
         return queries.record(session, record_id)

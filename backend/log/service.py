@@ -148,7 +148,7 @@ def sequence(session: Session, *, now: datetime, most: int = BATCH) -> int:
     if not waiting:
         return 0
     tree = session.execute(select(TreeRow.size, TreeRow.root)).one_or_none()
-    old, root = tree._tuple() if tree else (0, EMPTY_ROOT)
+    old, root = tree or (0, EMPTY_ROOT)
     edge = queries.tiles(session, rules.edge_of(old))
     _check_root(old, edge, root)
     changed = rules.grown(old, edge, [rules.leaf_hash(leaf) for _, leaf in waiting])
