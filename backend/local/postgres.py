@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -105,7 +104,9 @@ class Postgres:
                 return
             account = Account.for_data(self.data)
             account.let_through(self.state.folder)
-            programs = ready_to_run(self.state, self._programs or find(self.state, major=self.major))
+            programs = ready_to_run(
+                self.state, self._programs or find(self.state, major=self.major), durable=self._durable
+            )
             if not self.data.exists():
                 self._initialise(programs, account)
             self._clear_remains()
@@ -140,9 +141,14 @@ class Postgres:
 
     @property
     def socket_folder(self) -> Path:
-        """The private folder of the socket, the same at every start unless somebody else took its name."""
-        remembered = self.state.recall("socket_folder")
-        return Path(remembered) if remembered else self._new_socket_folder()
+        """The private folder of the socket, the same at every start unless somebody else took its name.
+
+        Raises:
+            LocalError: there was no start yet.
+        """
+        if remembered := self.state.recall("socket_folder"):
+            return Path(remembered)
+        raise LocalError(f"Die Datenbank in {self.state.folder} wurde noch nie gestartet.")
 
     def url(self, user: str, password: str, database: str) -> str:
         """The address for psycopg, libpq and SQLAlchemy 2.1."""
@@ -175,16 +181,31 @@ class Postgres:
             self._child.poll()  # collects it if it has ended: a zombie still has a pid
         with suppress(FileNotFoundError, ValueError):
             pid = int(self._pid_file()[0])
-            if pid > 0 and processes.started(pid) is not None and self._works_here(pid):
+            if pid > 0 and processes.started(pid) is not None and self._is_our_postmaster(pid):
                 return pid
         return None
 
     def _pid_file(self) -> list[str]:
         return (self.data / "postmaster.pid").read_text(errors="replace").splitlines() or [""]
 
-    def _works_here(self, pid: int) -> bool:
-        # After a power cut the pid in the file may be anybody's; PostgreSQL's processes work in their data folder.
-        return processes.program(pid) == "postgres" and processes.working_folder(pid) == self.data
+    def _is_our_postmaster(self, pid: int) -> bool:
+        # After a power cut the pid in the file may be anybody's. The command line is all that root in a container
+        # (without CAP_SYS_PTRACE) is told about another account's process.
+        program, *arguments = processes.arguments(pid) or [""]
+        return Path(program).name == "postgres" and arguments[:2] == ["-D", str(self.data)]
+
+    def processes(self) -> list[int]:
+        """The pids of this server: its postmaster and, found by the name they carry, all that it started."""
+        title = f"postgres: {self._name}: "
+        return [
+            pid
+            for pid in processes.every()
+            if self._is_our_postmaster(pid) or next(iter(processes.arguments(pid)), "").startswith(title)
+        ]
+
+    @property
+    def _name(self) -> str:
+        return f"streife-{self.state.mark('cluster')}"
 
     def _is_ready(self) -> bool:
         """Whether the postmaster says so itself (line 8 of postmaster.pid) and its socket takes a connection."""
@@ -235,7 +256,7 @@ class Postgres:
 
     def _launch(self, programs: Programs, account: Account) -> None:
         account.give(self._private_socket_folder(account))
-        settings = self._settings | {"unix_socket_directories": str(self.socket_folder)}
+        settings = self._settings | {"unix_socket_directories": str(self.socket_folder), "cluster_name": self._name}
         command = [str(programs.bin / "postgres"), "-D", str(self.data), "-p", str(PORT)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         rotate(self._log)
@@ -262,23 +283,25 @@ class Postgres:
         A backend in the middle of a long query may outlive its postmaster, and a new one refuses to start
         beside it. Only called while no postmaster lives.
         """
-        processes.end(self._orphans(), ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
+        processes.end(self.processes(), ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        for left in (self._socket, self._socket.with_name(f"{self._socket.name}.lock")):
-            left.unlink(missing_ok=True)
-
-    def _orphans(self) -> Iterator[int]:
-        return (pid for pid in processes.every() if self._works_here(pid))
+        if self.state.recall("socket_folder"):
+            for left in (self._socket, self._socket.with_name(f"{self._socket.name}.lock")):
+                left.unlink(missing_ok=True)
 
     def _private_socket_folder(self, account: Account) -> Path:
         """A folder that only we and the account can enter; a new one if the remembered name is somebody else's."""
-        folder = self.socket_folder
+        remembered = self.state.recall("socket_folder")
+        if remembered is None:
+            return self._new_socket_folder()
+        folder = Path(remembered)
         try:
             folder.mkdir(mode=0o700)  # /run and /tmp are emptied by a boot
         except FileExistsError:
             found = folder.lstat()
             if folder.is_symlink() or not folder.is_dir() or found.st_uid not in (os.geteuid(), account.uid):
                 return self._new_socket_folder()
+            folder.chmod(0o700)
         except OSError:
             return self._new_socket_folder()
         return folder

@@ -37,20 +37,13 @@ def boot_id() -> str:
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()
 
 
-def working_folder(pid: int) -> Path | None:
-    """The folder a process works in; None if it is gone or not ours to ask."""
+def arguments(pid: int) -> list[str]:
+    """The command line, or the title that a process gave itself (one text); empty if it is gone. Open to everybody."""
     try:
-        return Path(os.readlink(PROC / str(pid) / "cwd"))  # noqa: PTH115 - the link's text, "(deleted)" included
+        content = (PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
-        return None
-
-
-def program(pid: int) -> str | None:
-    """The file name of the running program; None if the process is gone or not ours to ask."""
-    try:
-        return os.path.basename(os.readlink(PROC / str(pid) / "exe")).removesuffix(" (deleted)")  # noqa: PTH115, PTH119
-    except OSError:
-        return None
+        return []
+    return [os.fsdecode(part) for part in content.removesuffix(b"\0").split(b"\0")]
 
 
 def environment(pid: int) -> dict[str, str]:

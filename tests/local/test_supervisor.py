@@ -276,7 +276,8 @@ def test_children_know_their_state_folder_and_their_run(serve: Callable[..., Ser
 
 def test_reset_leaves_an_empty_installation(state: State) -> None:
     state.secret("cookie")
-    socket_folder = Postgres(state).socket_folder
+    with Postgres(state, durable=False) as server:
+        socket_folder = server.socket_folder
 
     supervisor.reset(state)
 
