@@ -209,15 +209,15 @@ class Client:
             except NetworkFailure as error:
                 self._note(batch, error)
                 raise
-            before = self._journal.state()
             self._journal.settle(answer, joined=joins)
             if answer.stop is not UNSET:
                 if self._must_repeat(answer.stop, batch):
                     continue
                 return Exchanged(answer, ())
             self._obey(answer.control)
-            check_may_send(self._journal.state())
-            if batch is not None and answer.last_seq <= before.acked and answer.epoch == before.epoch:
+            state = self._journal.state()
+            check_may_send(state)
+            if batch is not None and state.acked < batch.entries[0].seq:
                 raise NetworkFailure("an answer that neither admits nor stops")
             self._had_bad_seal = False
             self._pace.went_well()
