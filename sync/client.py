@@ -1,32 +1,21 @@
 """Drains a journal to a server and takes what comes back (design/sync.md 3 and 6).
 
-The one file here that talks HTTP. Nothing is discarded for tries or age; a failure leaves the journal as it was.
+Nothing is discarded for tries or age; a failure leaves the journal as it was.
 """
 
 import random
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
-import httpx
 import msgspec
 from msgspec import UNSET
 
 from sync import keys
-from sync.enrolment import (
-    Enrolled,
-    EnrolRequest,
-    Lease,
-    LeaseRefused,
-    LeaseRequest,
-    RenewalReason,
-    RenewRequest,
-    SourceKind,
-)
+from sync.enrolment import Enrolled, Lease, RenewalReason, RenewRequest
 from sync.entry import base64url, format_instant, from_base64url, parse_instant
 from sync.errors import (
     JournalDamaged,
@@ -36,7 +25,6 @@ from sync.errors import (
     SourceRevoked,
     SyncError,
     TooLarge,
-    Unauthorized,
     Unsupported,
 )
 from sync.exchange import (
@@ -53,24 +41,15 @@ from sync.journal import Batch, Journal
 from sync.ledger import check_may_send
 from sync.pacing import BACKOFF_CAP_S, Pace, backoff
 from sync.pulled import SnapshotPage, Wanted
+from sync.server import Server, decode
+from sync.session import Session
 
-# design/sync.md 3.5.
-TIMEOUT_S: Final = 30.0
-# A `Retry-After` beyond an hour is a mistake of something between us and the server.
-RETRY_AFTER_CAP_S: Final = 3600.0
 # Phones have zlib's level 6 (`CompressionStream`); above it the gain is below 1 %.
 GZIP_LEVEL: Final = 6
 # Erasing behind the horizon rewrites pages: once an hour is often enough for what is kept for days.
 HORIZON_EVERY: Final = timedelta(hours=1)
-# A lease is taken anew this long before its end, so that no request under way outlives it.
-LEASE_MARGIN: Final = timedelta(minutes=5)
 
-# The server had the whole request and may have died of it (`tries` in design/sync.md 3.1).
-_COUNTED: Final = frozenset({500, 502, 504})
-_LATER: Final = frozenset({408, 425, 429})
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-
-_T = TypeVar("_T")
 
 
 class Exchanged(NamedTuple):
@@ -78,61 +57,6 @@ class Exchanged(NamedTuple):
 
     answer: ExchangeResponse
     sent: tuple[WireEntry, ...]
-
-
-class Server:
-    """HTTP to one server: bodies of good answers, and everything else as an error of ours."""
-
-    def __init__(self, base_url: str, http: httpx.Client | None = None) -> None:
-        """Opens nothing yet."""
-        self._base_url = base_url.rstrip("/")
-        self._http = http or httpx.Client(timeout=TIMEOUT_S)
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> bytes:
-        """The body of a 200 or 201.
-
-        Raises:
-            Unauthorized, TooLarge, Unsupported: 401, 413, 415.
-            Refused: another 4xx that our server said (problem+json).
-            NetworkFailure: all else; `was_counted` where the request had arrived whole.
-        """
-        typed = {"Content-Type": "application/json"} if body is not None else {}
-        try:
-            answer = self._http.request(
-                method, self._base_url + path, content=body, params=params, headers={**typed, **(headers or {})}
-            )
-        except (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError, httpx.DecodingError) as error:
-            raise NetworkFailure(f"cut off: {type(error).__name__}", was_counted=True) from error
-        except httpx.HTTPError as error:
-            raise NetworkFailure(f"not reached: {type(error).__name__}") from error
-        _check(answer)
-        return answer.content
-
-
-def enrol(server: Server, *, code: str, kind: SourceKind, key: keys.SourceKey, app: str, schema: int = 0) -> Enrolled:
-    """The server knows this source by `key`, which MUST be on disk before; the journal is made from the answer.
-
-    Raises:
-        NetworkFailure: whether the code was used is not known; try the same again.
-        Refused: the code is unknown, used, or older than 15 minutes.
-    """
-    request = EnrolRequest(
-        code=code,
-        kind=kind,
-        public_key=base64url(key.spki),
-        proof=base64url(key.sign(keys.enrol_input(code, key.spki_sha256))),
-        app=app,
-        schema=schema,
-    )
-    return _decode(server.send("POST", "/v1/sources", msgspec.json.encode(request)), Enrolled)
 
 
 class Client:
@@ -161,41 +85,28 @@ class Client:
         """
         self._server = server
         self._journal = journal
-        self._key = key
+        self._session = Session(server, journal, key, clock=clock, take_lease=take_lease)
         self._app = app
         self._schema = schema
         self._server_key = server_key
-        self._take_lease = take_lease or self._lease_by_key
         self._clock = clock
         # Jitter must differ from device to device, and need not be secret.
         self._rng = rng or random.Random()  # noqa: S311
         self._wait = wait
         self._backoff_cap_s = backoff_cap_s
         self._lock = Lock()
-        self._lease: Lease | None = None
-        self._lease_until = _NEVER
         self._pace = Pace()
         self._is_plain = False
         self._had_bad_seal = False
         self._horizon_at = _NEVER
 
     def lease(self) -> Lease:
-        """A new lease, in use from now on; its token names this source to every other interface too.
-
-        Raises:
-            NetworkFailure: no lease now; the old one may still be good.
-            SourceRevoked: the journal is locked, pulled rows are erased.
-            Refused: the server does not take the signature.
-        """
-        self._lease = self._take_lease()
-        self._lease_until = parse_instant(self._lease.expires_at, "expires_at") - LEASE_MARGIN
-        return self._lease
+        """A new lease, in use from now on; errors as `Session.lease`."""
+        return self._session.lease()
 
     def token(self) -> str:
-        """The token in use; a new lease is taken where there is none or it ends within five minutes."""
-        if self._lease is None or self._clock() >= self._lease_until:
-            return self.lease().token
-        return self._lease.token
+        """A token that is good now, for uploads and every other interface."""
+        return self._session.token()
 
     def exchange_once(self) -> Exchanged:
         """The oldest pending entries were sent, and the whole answer is settled in the journal.
@@ -221,7 +132,10 @@ class Client:
         while True:
             try:
                 done = self.exchange_once()
-                for wanted in self._journal.wanted():
+                state = self._journal.state()
+                has_pending = state.acked < state.head_seq
+                # Snapshots come after the last entry, so that a scope that cannot be had holds up no entry.
+                for wanted in [] if has_pending else self._journal.wanted():
                     self.rebuild(wanted)
             except SyncError as error:
                 if not error.can_retry or (patience_s is not None and waited >= patience_s):
@@ -233,9 +147,8 @@ class Client:
                 continue
             tries, waited = 0, 0.0
             sent += len(done.sent)
-            state = self._journal.state()
             # An answer never shows the effects of its own request: after a push, one more.
-            if not (done.sent or done.answer.more or state.acked < state.head_seq or self._journal.joins()):
+            if not (done.sent or done.answer.more or has_pending or self._journal.joins()):
                 return sent
 
     def rebuild(self, wanted: Wanted) -> None:
@@ -245,7 +158,7 @@ class Client:
             query = {"scope": wanted.scope} | ({"after": after} if after else {})
             if wanted.types is not None:
                 query["types"] = ",".join(wanted.types)
-            page = _decode(self._authorized("GET", "/v1/sync/snapshot", params=query), SnapshotPage)
+            page = decode(self._session.send("GET", "/v1/sync/snapshot", params=query), SnapshotPage)
             is_last = page.join is not UNSET
             if not is_last and page.after in {None, after}:
                 raise NetworkFailure("a snapshot page that leads nowhere")
@@ -268,14 +181,15 @@ class Client:
                 public_key=base64url(key.spki),
                 proof=base64url(key.sign(message)),
                 reason=reason,
-                old_proof=UNSET if code else base64url(self._key.sign(message)),
+                old_proof=UNSET if code else base64url(self._session.key.sign(message)),
                 code=code or UNSET,
             )
-            send = self._server.send if code else self._authorized
+            send = self._server.send if code else self._session.send
             body = send("POST", f"/v1/sources/{source}/incarnations", msgspec.json.encode(request))
-            enrolled = _decode(body, Enrolled)
+            enrolled = decode(body, Enrolled)
             self._journal.renew(enrolled.incarnation, key.spki_sha256)
-            self._key, self._lease, self._had_bad_seal = key, None, False
+            self._session.key, self._had_bad_seal = key, False
+            self._session.forget()
         return enrolled
 
     def _exchange(self) -> Exchanged:
@@ -295,15 +209,15 @@ class Client:
             except NetworkFailure as error:
                 self._note(batch, error)
                 raise
-            before = self._journal.state()
             self._journal.settle(answer, joined=joins)
-            self._obey(answer.control)
             if answer.stop is not UNSET:
                 if self._must_repeat(answer.stop, batch):
                     continue
                 return Exchanged(answer, ())
-            check_may_send(self._journal.state())
-            if batch is not None and answer.last_seq <= before.acked and answer.epoch == before.epoch:
+            self._obey(answer.control)
+            state = self._journal.state()
+            check_may_send(state)
+            if batch is not None and state.acked < batch.entries[0].seq:
                 raise NetworkFailure("an answer that neither admits nor stops")
             self._had_bad_seal = False
             self._pace.went_well()
@@ -331,7 +245,7 @@ class Client:
         if batch is None:
             return request
         last = batch.entries[-1].seq
-        signature = keys.seal(self._key, state.source, state.incarnation, last, batch.head)
+        signature = keys.seal(self._session.key, state.source, state.incarnation, last, batch.head)
         return msgspec.structs.replace(
             request, tries=batch.tries, prev=batch.prev.hex(), entries=batch.entries, seal=base64url(signature)
         )
@@ -344,45 +258,7 @@ class Client:
             body, headers = _gzip(body), {"Content-Encoding": "gzip"}
             if len(body) > MAX_COMPRESSED and len(request.entries) > 1:
                 raise TooLarge(is_ours=True)
-        return _decode(self._authorized("POST", "/v1/sync/exchange", body, headers=headers), ExchangeResponse)
-
-    def _authorized(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> bytes:
-        """As `Server.send`, with the token; a token that is not taken is renewed once."""
-        for token in (self.token, lambda: self.lease().token):
-            bearer = {"Authorization": f"Bearer {token()}", **(headers or {})}
-            try:
-                return self._server.send(method, path, body, headers=bearer, params=params)
-            except Unauthorized:
-                continue
-        raise NetworkFailure("a new lease is not taken either")
-
-    def _lease_by_key(self) -> Lease:
-        state = self._journal.state()
-        now = self._journal.lease_instant(self._clock())
-        signature = self._key.sign(keys.lease_input(state.source, state.incarnation, now))
-        request = LeaseRequest(incarnation=state.incarnation, now=now, signature=base64url(signature))
-        try:
-            body = self._server.send("POST", f"/v1/sources/{state.source}/lease", msgspec.json.encode(request))
-        except Refused as error:
-            self._heed_refused_lease(error)
-            raise
-        return _decode(body, Lease)
-
-    def _heed_refused_lease(self, error: Refused) -> None:
-        try:
-            refused = msgspec.json.decode(error.body, type=LeaseRefused)
-        except msgspec.DecodeError:
-            return
-        if refused.stop.code == "revoked":
-            self._revoke(refused.stop)
+        return decode(self._session.send("POST", "/v1/sync/exchange", body, headers=headers), ExchangeResponse)
 
     def _must_repeat(self, stop: Stop, batch: Batch | None) -> bool:
         """Whether the same entries go once more at once; raises where the source must not go on by itself."""
@@ -442,7 +318,7 @@ class Client:
             if control.do == "wipe":
                 self._revoke(Stop(code="revoked", since=format_instant(self._clock()), reason="wipe"))
             if control.do == "lease":
-                self._lease = None
+                self._session.forget()
 
     def _is_signed(self, control: Control) -> bool:
         if self._server_key is None:
@@ -458,68 +334,6 @@ class Client:
         if now - self._horizon_at >= HORIZON_EVERY:
             self._journal.horizon(now)
             self._horizon_at = now
-
-
-def _check(answer: httpx.Response) -> None:
-    status = answer.status_code
-    if status in {200, 201}:
-        return
-    if status == 401:
-        raise Unauthorized
-    if status == 413:
-        raise TooLarge(max_entries=_max_entries(answer.content))
-    if status == 415:
-        raise Unsupported
-    is_ours = "json" in answer.headers.get("Content-Type", "")
-    if 400 <= status < 500 and is_ours and status not in _LATER:
-        raise Refused(status, _detail(answer.content), answer.content)
-    raise NetworkFailure(f"status {status}", wait_s=_retry_after(answer), was_counted=status in _COUNTED)
-
-
-class _Problem(msgspec.Struct):
-    """The members of a problem+json that we read."""
-
-    title: str = ""
-    detail: str = ""
-    max_entries: int | None = None
-    stop: Stop | None = None
-
-
-def _problem(body: bytes) -> _Problem:
-    try:
-        return msgspec.json.decode(body, type=_Problem)
-    except msgspec.DecodeError:
-        return _Problem()
-
-
-def _detail(body: bytes) -> str:
-    problem = _problem(body)
-    return problem.detail or problem.title
-
-
-def _max_entries(body: bytes) -> int | None:
-    problem = _problem(body)
-    if problem.max_entries is None and problem.stop is not None and problem.stop.max_entries is not UNSET:
-        return problem.stop.max_entries
-    return problem.max_entries
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    text = answer.headers.get("Retry-After", "")
-    if text.isascii() and text.isdigit():
-        return min(float(text), RETRY_AFTER_CAP_S)
-    try:
-        until, sent = parsedate_to_datetime(text), parsedate_to_datetime(answer.headers["Date"])
-        return min(max((until - sent).total_seconds(), 0.0), RETRY_AFTER_CAP_S)
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _decode(body: bytes, type_: type[_T]) -> _T:
-    try:
-        return msgspec.json.decode(body, type=type_)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NetworkFailure("an answer that is not the server's") from error
 
 
 def _gzip(body: bytes) -> bytes:

@@ -220,7 +220,7 @@ class Journal:
             ledger.rewind(db, expected - 1)
 
     def horizon(self, now: datetime) -> int:
-        """Bodies, salts and file hashes that nobody needs from here are erased, on disk too; returns of how many entries.
+        """Bodies, salts and file hashes that nobody needs from here are erased, on disk too; returns for how many.
 
         Those are the entries that a backup of the server holds or, while it has none (`durable` is None), those
         acknowledged more than seven days before `now`. `now` is the server's clock, so that a jump of ours erases

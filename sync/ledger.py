@@ -16,7 +16,7 @@ HEADER: Final = "seq, id, kind, v, recorded_at, media, commitment"
 _INSERT: Final = f"INSERT INTO entry ({HEADER}, hash, salt, body, files) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _decode_files: Final = msgspec.json.Decoder(tuple[WireMedia, ...]).decode
-_decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_object: Final = msgspec.json.Decoder(dict[str, object]).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 

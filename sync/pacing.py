@@ -1,4 +1,4 @@
-"""How much a source sends at once, and how long it waits between tries (design/sync.md 3.5). Pure but for its counters."""
+"""How much a source sends at once, and how long it waits between tries (design/sync.md 3.5)."""
 
 import random
 from typing import Final

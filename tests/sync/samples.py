@@ -6,9 +6,10 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
-from sync.entry import base64url
-from sync.exchange import WireEntry, WireMedia
+from sync.entry import base64url, format_instant
+from sync.exchange import ExchangeResponse, WireEntry, WireMedia
 from sync.keys import SourceKey
+from sync.ledger import Draft
 
 SOURCE = "019cad8f-ac00-7a11-8b22-3c44d5e6f708"
 NOW = datetime(2026, 3, 14, 21, 7, 33, 125_000, tzinfo=UTC)
@@ -43,3 +44,32 @@ def wire_entry(seq: int = 1, **changes: object) -> WireEntry:
 
 def wire_entries(first: int, number: int) -> list[WireEntry]:
     return [wire_entry(seq) for seq in range(first, first + number)]
+
+
+def draft(number: int, **changes: object) -> Draft:
+    rng = random.Random(number)
+    fields: dict[str, object] = {
+        "id": uuid7(number),
+        "kind": "offence.recorded",
+        "v": 1,
+        "recorded_at": "2026-03-14T21:07:33.125Z[Europe/Berlin]",
+        "body": b'{"number":%d,"street":"M\xc3\xbchlenstra\xc3\x9fe","note":"%s"}'
+        % (number, rng.randbytes(20).hex().encode()),
+        "media": (WireMedia(sha256=rng.randbytes(32).hex(), size=5, type="image/jpeg"),),
+    }
+    return Draft(**(fields | changes))  # type: ignore[arg-type]
+
+
+def answer(last_seq: int) -> ExchangeResponse:
+    return ExchangeResponse(
+        now=format_instant(NOW),
+        epoch="one",
+        schema=1,
+        last_seq=last_seq,
+        durable_seq=None,
+        verdicts=(),
+        changes=(),
+        more=False,
+        resets=(),
+        control=(),
+    )

@@ -32,7 +32,7 @@ def test_unknown_members_are_ignored_in_both_directions() -> None:
     sent = msgspec.json.encode(IDLE)[:-1] + b',"new":{"a":[1]}}'
     assert IDLE == msgspec.json.decode(sent, type=ExchangeRequest)
     answer = (
-        b'{"now":"n","epoch":"e","schema":1,"last_seq":0,"durable_seq":null,"verdicts":[],"changes":[],'
+        b'{"now":"2026-03-14T21:07:33.125Z","epoch":"e","schema":1,"last_seq":0,"durable_seq":null,"verdicts":[],"changes":[],'
         b'"more":false,"resets":[],"control":[],"stop":{"code":"gap","expected":3,"why":1},"new":1}'
     )
     assert Stop(code="gap", expected=3) == msgspec.json.decode(answer, type=ExchangeResponse).stop
