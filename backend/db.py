@@ -137,7 +137,7 @@ def _after_create(target: Table | MetaData, statements: Sequence[str]) -> None:
 def _make_refusing_trigger(_: object, connection: Connection, **__: object) -> None:
     connection.exec_driver_sql(
         "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$\n"
-        "BEGIN RAISE EXCEPTION 'append-only: % on % refused', TG_OP, TG_TABLE_NAME; END\n$$"
+        "BEGIN RAISE EXCEPTION 'append-only: %% on %% refused', TG_OP, TG_TABLE_NAME; END\n$$"
     )
 
 
