@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Final
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from sync.exchange import Control, Stop
+
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -44,9 +46,19 @@ class DomainError(Exception):
     #: As a verdict of an entry: a conflict is decided by a person, anything else is rejected.
     is_conflict: ClassVar[bool] = False
 
-    def __init__(self, *, field: str | None = None, detail: str | None = None, **facts: str | int | list[str]) -> None:
+    def __init__(
+        self,
+        *,
+        field: str | None = None,
+        detail: str | None = None,
+        stop: Stop | None = None,
+        control: tuple[Control, ...] = (),
+        **facts: str | int | list[str],
+    ) -> None:
         """`field` is the JSON pointer of what is at fault; `facts` travel in the answer and hold no personal data."""
         super().__init__(self.code)
+        self.stop = stop
+        self.control = control
         self.field = field
         self.detail = detail
         self.facts = facts
@@ -67,6 +79,8 @@ class DomainError(Exception):
             code=self.code,
             errors=[Pointed(pointer=self.field, detail=self.detail or title)] if self.field is not None else UNSET,
             facts=dict(self.facts) if self.facts else UNSET,
+            stop=self.stop if self.stop is not None else UNSET,
+            control=self.control or UNSET,
         )
 
 

@@ -1,15 +1,29 @@
 """The way back: what changed in the scopes of a device, by its cursor."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
+from uuid import UUID
 
 from msgspec import UNSET, Raw, UnsetType
 from sqlalchemy.orm import Session
 
+from backend.errors import BadInput
 from backend.exchange.rules import device_scope
 from backend.feed import queries as feed
-from backend.feed.rules import PAGE, PAGE_WITH_ENTRIES, START, Position, open_cursor, seal_cursor
+from backend.feed.rules import (
+    PAGE,
+    PAGE_WITH_ENTRIES,
+    START,
+    Place,
+    Position,
+    open_cursor,
+    open_place,
+    seal_cursor,
+    seal_place,
+)
 from backend.fields import Actor
 from sync.exchange import Change, ExchangeRequest, Reset, ResetReason
+from sync.pulled import SnapshotPage, SnapshotRow
 
 
 class Pulled(NamedTuple):
@@ -29,9 +43,9 @@ def pull(session: Session, actor: Actor, request: ExchangeRequest, secret: bytes
     assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
     names = {device_scope(scope): scope for scope in actor.scopes}
     until = feed.horizon(session)
-    at, resets = _start(actor, request, until, secret, names)
+    start = _start(actor, request, until, secret, names)
     limit = PAGE_WITH_ENTRIES if request.entries else PAGE
-    page = feed.page(session, list(names.values()), at, until, limit)
+    page = feed.page(session, [names[scope] for scope in start.scopes], start.at, until, limit)
     changes = tuple(
         Change(
             scope=device_scope(row.scope),
@@ -44,28 +58,71 @@ def pull(session: Session, actor: Actor, request: ExchangeRequest, secret: bytes
         for row in page.rows
     )
     cursor = seal_cursor(secret, until.epoch, actor.town, actor.source, page.at)
-    return Pulled(changes, cursor, page.more, resets, until.epoch, START if resets else at)
+    return Pulled(changes, cursor, page.more, start.resets, until.epoch, start.at)
 
 
-def _start(
-    actor: Actor, request: ExchangeRequest, until: feed.Horizon, secret: bytes, names: dict[str, str]
-) -> tuple[Position, tuple[Reset, ...]]:
-    """Where to read from. A scope that is new, or a cursor that no longer fits, begins at the start of the feed."""
-    closed = tuple(Reset(scope=name, reason="closed") for name in request.holds if name not in names)
-    fresh = [name for name in names if name not in request.holds]
-    if isinstance(request.cursor, UnsetType):
-        return START, (*closed, *_resets(names, "new"))
+def snapshot(session: Session, actor: Actor, scope: str, after: str | None, secret: bytes) -> SnapshotPage:
+    """The next 2,000 rows of a scope in key order; the last page says from which cursor its changes go on.
+
+    The first page pins that cursor, and `after` carries it: what changes meanwhile comes by the feed.
+
+    Raises:
+        BadInput: the scope is not granted to this device, or `after` is not one of its own.
+    """
+    assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
+    names = {device_scope(stored): stored for stored in actor.scopes}
+    if scope not in names:
+        raise BadInput(field="/scope", detail="not granted to this device")
+    until = feed.horizon(session)
+    place = Place(scope, until.xid, "", UUID(int=0))
+    if after is not None:
+        opened = open_place(secret, actor.town, actor.source, after)
+        if opened is None or opened.scope != scope:
+            raise BadInput(field="/after", detail="not a page of this scope")
+        place = opened
+    rows = feed.rows_after(session, names[scope], place, PAGE)
+    wire = tuple(SnapshotRow(type=row.type, id=str(row.id), rev=row.rev, body=Raw(row.body or b"")) for row in rows)
+    if len(rows) == PAGE:
+        last = place._replace(type=rows[-1].type, id=rows[-1].id)
+        return SnapshotPage(rows=wire, after=seal_place(secret, actor.town, actor.source, last))
+    join = seal_cursor(secret, until.epoch, actor.town, actor.source, Position(place.xid, 0))
+    return SnapshotPage(rows=wire, join=join)
+
+
+class _Start(NamedTuple):
+    """Where to read from, which scopes, and which are to be fetched or erased first."""
+
+    at: Position
+    scopes: tuple[str, ...]
+    resets: tuple[Reset, ...]
+
+
+def _start(actor: Actor, request: ExchangeRequest, until: feed.Horizon, secret: bytes, names: dict[str, str]) -> _Start:
+    """The lowest position of the cursor and the snapshots just joined; a scope that is not held is fetched first.
+
+    A cursor that is not ours must not stop the device from sending: it begins anew, as after a restore.
+    """
     assert actor.source is not None  # noqa: S101
-    opened = open_cursor(secret, actor.town, actor.source, request.cursor)
-    # A cursor that is not ours must not stop the device from sending: it begins anew, as after a restore.
-    if opened is None or opened[0] != until.epoch:
-        return START, (*closed, *_resets(names, "epoch"))
-    if opened[1] > START and opened[1].xid <= until.floor:
-        return START, (*closed, *_resets(names, "expired"))
-    if fresh:
-        return START, (*closed, *_resets(fresh, "new"))
-    return opened[1], closed
+    now = Position(until.xid, 0)
+    closed = tuple(Reset(scope=name, reason="closed") for name in request.holds if name not in names)
+    given = [] if isinstance(request.cursor, UnsetType) else [request.cursor]
+    opened = [open_cursor(secret, actor.town, actor.source, text) for text in (*given, *_joined(request))]
+    if any(one is None or one[0] != until.epoch for one in opened):
+        return _Start(now, (), (*closed, *_resets(names, "epoch")))
+    positions = [one[1] for one in opened if one is not None]
+    if any(at > START and at.xid <= until.floor for at in positions):
+        return _Start(now, (), (*closed, *_resets(names, "expired")))
+    if not positions:
+        return _Start(now, (), (*closed, *_resets(names, "new")))
+    joined = {join.scope for join in request.joins}
+    held = tuple(name for name in names if name in request.holds or name in joined)
+    fresh = [name for name in names if name not in held]
+    return _Start(min(positions), held, (*closed, *_resets(fresh, "new")))
 
 
-def _resets(names: dict[str, str] | list[str], reason: ResetReason) -> tuple[Reset, ...]:
+def _joined(request: ExchangeRequest) -> list[str]:
+    return [join.cursor for join in request.joins]
+
+
+def _resets(names: Iterable[str], reason: ResetReason) -> tuple[Reset, ...]:
     return tuple(Reset(scope=name, reason=reason) for name in names)

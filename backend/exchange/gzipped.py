@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage
 
 from backend.errors import BadEnvelope, TooLarge, UnsupportedMedia
-from sync.exchange import MAX_COMPRESSED, MAX_PLAIN
+from sync.exchange import MAX_COMPRESSED, MAX_ENTRIES, MAX_PLAIN, Stop
 
 #: zlib's window bits for a gzip wrapper (RFC 1952), whose trailer shows a cut.
 _GZIP: Final = 31
@@ -61,7 +61,7 @@ async def _plain(receive: Receive) -> bytes:
             packed_size += len(packed)
             plain += unpacker.decompress(packed, MAX_PLAIN + 1 - len(plain))
             if packed_size > MAX_COMPRESSED or len(plain) > MAX_PLAIN:
-                raise TooLarge(max_bytes=MAX_PLAIN)
+                raise TooLarge(stop=Stop(code="too_large", max_bytes=MAX_PLAIN, max_entries=MAX_ENTRIES))
     except zlib.error as error:
         raise BadEnvelope(field="", detail="not gzip") from error
     if not unpacker.eof or unpacker.unused_data:

@@ -1,16 +1,17 @@
 """The exchange over HTTP, and the hints that tell a source to make one."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Router, get, post
+from litestar.params import Parameter
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.exc import DBAPIError
 
 from backend.db import Sessions
 from backend.errors import NotNow, problems
-from backend.exchange import rules, service
+from backend.exchange import changes, rules, service
 from backend.exchange.gzipped import gzipped
 from backend.feed.live import hints
 from backend.feed.routes import EVENTS, is_still_allowed
@@ -18,6 +19,7 @@ from backend.fields import Actor
 from backend.identity.service import Found
 from backend.server import Server
 from sync.exchange import MAX_PLAIN, ExchangeRequest, ExchangeResponse
+from sync.pulled import SnapshotPage
 
 #: A deadlock is tried again so often, then the source tries (design/sync.md 4.1).
 TRIES = 3
@@ -62,6 +64,28 @@ def exchange(
 
 
 @get(
+    "/snapshot",
+    operation_id="snapshot",
+    sync_to_thread=True,
+    opt={"right": "source"},
+    responses=problems(400, 401, 403, 503),
+)
+def get_snapshot(
+    actor: Actor,
+    sessions: Sessions,
+    server: Server,
+    scope: Annotated[str, Parameter(pattern=r"^[a-z][a-z0-9:_.-]{0,99}$", max_length=100, description="Scope.")],
+    after: Annotated[
+        str | None,
+        Parameter(pattern=r"^[A-Za-z0-9_-]+$", max_length=400, description="`after` of the page before; absent first."),
+    ] = None,
+) -> SnapshotPage:
+    """A page of what stands in a scope; the last one brings the cursor from which its changes go on."""
+    with sessions.begin() as session:
+        return changes.snapshot(session, actor, scope, after, server.secret)
+
+
+@get(
     "/hints",
     operation_id="streamSourceHints",
     media_type="text/event-stream",
@@ -77,4 +101,4 @@ async def stream_source_hints(request: Request[Any, Any, Any], actor: Actor, ser
     )
 
 
-router = Router("/v1/sync", route_handlers=[exchange, stream_source_hints], tags=["exchange"])
+router = Router("/v1/sync", route_handlers=[exchange, get_snapshot, stream_source_hints], tags=["exchange"])

@@ -19,13 +19,13 @@ from backend.exchange.rules import ACCEPTED, Ruling
 from backend.exchange.storing import advance, keep_branch, store
 from backend.exchange.tables import JournalEntryRow
 from backend.fields import Actor
+from backend.identity.sources import wipe
 from backend.identity.tables import SourceKeyRow, SourceRow
 from sync.admission import Arrived, Known, decide
-from sync.entry import base64url, format_instant, from_base64url
+from sync.entry import format_instant, from_base64url
 from sync.errors import InvalidEntry
 from sync.exchange import (
     TRIES_PARKED,
-    Control,
     ExchangeRequest,
     ExchangeResponse,
     Folded,
@@ -34,7 +34,7 @@ from sync.exchange import (
     check_request,
     fold,
 )
-from sync.keys import SourceKey, control_input, verify_seal
+from sync.keys import SourceKey, verify_seal
 
 #: Newest shape of the rows that the feed carries.
 SCHEMA: Final = 1
@@ -73,6 +73,7 @@ def exchange(
         check_request(request)
     except InvalidEntry as error:
         raise BadEnvelope(field=pointer(error.field), detail=error.reason) from error
+    assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
     pulled = None if is_revoked else pull(session, actor, request, secret)
     if request.entries or is_revoked:
         admitted = admit(session, actor, request, now=now)
@@ -80,7 +81,7 @@ def exchange(
         admitted = Admitted(_last_seq(session, actor, request), (), None)
     if pulled is not None:
         _note_contact(session, actor, request, pulled, now)
-    control = (_wipe(actor, record_key),) if admitted.stop is not None and admitted.stop.code == "revoked" else ()
+    control = (wipe(actor.source, record_key),) if admitted.stop is not None and admitted.stop.code == "revoked" else ()
     return ExchangeResponse(
         now=format_instant(now),
         epoch=(pulled.epoch if pulled else b"").hex(),
@@ -118,11 +119,6 @@ def _note_contact(session: Session, actor: Actor, request: ExchangeRequest, pull
             schema=request.schema,
         )
     )
-
-
-def _wipe(actor: Actor, record_key: SourceKey) -> Control:
-    message = control_input(str(actor.source), "wipe", "")
-    return Control(do="wipe", signature=base64url(record_key.sign(message)))
 
 
 def admit(session: Session, actor: Actor, request: ExchangeRequest, *, now: datetime) -> Admitted:

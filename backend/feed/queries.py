@@ -5,11 +5,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import UNSET, Raw
-from sqlalchemy import text
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
 
 from backend.errors import BadInput, CursorExpired, EpochChanged
-from backend.feed.rules import PAGE, PAGE_BYTES, Position, open_cursor, seal_cursor
+from backend.feed.rules import PAGE, PAGE_BYTES, Place, Position, open_cursor, seal_cursor
+from backend.feed.tables import FeedRow
 from backend.feed.wire import FeedChange, FeedPage
 from backend.fields import Actor
 
@@ -33,6 +34,15 @@ class Found(NamedTuple):
     body: bytes | None
     xid: int
     pos: int
+
+
+class SnapshotRow(NamedTuple):
+    """A thing that stands in a scope."""
+
+    type: str
+    id: UUID
+    rev: int
+    body: bytes | None
 
 
 class Page(NamedTuple):
@@ -85,6 +95,22 @@ def page(session: Session, scopes: Sequence[str], after: Position, until: Horizo
     if len(rows) < len(found):
         return Page(rows, Position(rows[-1].xid, rows[-1].pos), more=True)
     return Page(rows, max(after, Position(until.xid, 0)), more=False)
+
+
+def rows_after(session: Session, scope: str, place: Place, limit: int) -> list[SnapshotRow]:
+    """Up to `limit` things that stand in the scope, in the order of their keys."""
+    rows = session.execute(
+        select(FeedRow.type, FeedRow.id, FeedRow.rev, FeedRow.body)
+        .where(
+            FeedRow.town == session.info["town"],
+            FeedRow.scope == scope,
+            FeedRow.op == "put",
+            tuple_(FeedRow.type, FeedRow.id) > (place.type, place.id),
+        )
+        .order_by(FeedRow.type, FeedRow.id)
+        .limit(limit)
+    )
+    return [SnapshotRow(row.type, row.id, row.rev, row.body) for row in rows]
 
 
 def changes(session: Session, actor: Actor, after: str, secret: bytes) -> FeedPage:

@@ -37,16 +37,46 @@ def seal_cursor(secret: bytes, epoch: bytes, town: UUID, reader: UUID, at: Posit
 
 def open_cursor(secret: bytes, town: UUID, reader: UUID, cursor: str) -> tuple[bytes, Position] | None:
     """Epoch and position, or None where the cursor is not one that we gave to this reader."""
-    try:
-        data = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-    except (BinasciiError, UnicodeEncodeError, ValueError):
-        return None
+    data = _decode(cursor)
     plain, mac = data[:-_MAC_SIZE], data[-_MAC_SIZE:]
     if len(data) != 25 + _MAC_SIZE or plain[0] != _VERSION:
         return None
     if not hmac.compare_digest(mac, _mac(secret, town, reader, plain)):
         return None
     return plain[1:9], Position(int.from_bytes(plain[9:17], "big"), int.from_bytes(plain[17:25], "big"))
+
+
+class Place(NamedTuple):
+    """How far a snapshot of a scope has come: its last row's key, and the transaction that pinned it."""
+
+    scope: str
+    xid: int
+    type: str
+    id: UUID
+
+
+def seal_place(secret: bytes, town: UUID, reader: UUID, place: Place) -> str:
+    """Text that only this town's `reader` can go on from."""
+    plain = place.xid.to_bytes(8, "big") + place.id.bytes + f"{place.scope}\n{place.type}".encode()
+    return urlsafe_b64encode(plain + _mac(secret, town, reader, b"snapshot" + plain)).rstrip(b"=").decode("ascii")
+
+
+def open_place(secret: bytes, town: UUID, reader: UUID, text: str) -> Place | None:
+    """The place, or None where the text is not one that we gave to this reader."""
+    data = _decode(text)
+    plain, mac = data[:-_MAC_SIZE], data[-_MAC_SIZE:]
+    if len(plain) < 25 or not hmac.compare_digest(mac, _mac(secret, town, reader, b"snapshot" + plain)):
+        return None
+    scope, _, kind = plain[24:].decode().partition("\n")
+    return Place(scope, int.from_bytes(plain[:8], "big"), kind, UUID(bytes=plain[8:24]))
+
+
+def _decode(text: str) -> bytes:
+    """The bytes behind base64url without padding; none where it is not that."""
+    try:
+        return urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except (BinasciiError, UnicodeEncodeError, ValueError):
+        return b""
 
 
 def _mac(secret: bytes, town: UUID, reader: UUID, plain: bytes) -> bytes:

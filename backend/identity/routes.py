@@ -10,21 +10,17 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from msgspec import UNSET
 
 from backend.db import Sessions, sessions_of
-from backend.errors import BadInput, problems
+from backend.errors import problems
 from backend.fields import Actor, PersonId, Role, SourceId
 from backend.identity import rules, service, sources
 from backend.identity.wire import (
-    EnrolledSource,
     Enrolment,
     Grant,
-    Lease,
-    LeaseRequest,
+    LeaseAsked,
     Me,
     NewEnrolment,
     NewGrant,
-    NewIncarnation,
     NewPerson,
-    NewSource,
     Person,
     Revocation,
     SignIn,
@@ -32,6 +28,7 @@ from backend.identity.wire import (
     TownName,
 )
 from backend.server import Server
+from sync.enrolment import Enrolled, EnrolRequest, Lease, RenewRequest
 
 COOKIE: Final = "streife_session"
 
@@ -196,29 +193,30 @@ def open_enrolment(data: NewEnrolment, actor: Actor, sessions: Sessions, now: da
     opt={"right": "public"},
     responses=problems(400, 403, 409, 503),
 )
-def enrol_source(data: NewSource, server: Server, now: datetime) -> EnrolledSource:
+def enrol_source(data: EnrolRequest, server: Server, now: datetime) -> Enrolled:
     """A device enrols with a code and a proof that it holds its key."""
     with server.across_towns().begin() as session:
         town = sources.town_of_code(session, data.code)
     with sessions_of(server.engine, town).begin() as session:
-        return sources.enrol(session, data, server.record_key.spki, now=now)
+        return sources.enrol(session, data, server.record_key, now=now)
 
 
 @post(
     "/sources/{source_id:uuid}/incarnations",
     operation_id="renewSource",
     sync_to_thread=True,
-    opt={"right": "source"},
-    responses=problems(400, 401, 403, 503),
+    opt={"right": "public"},
+    responses=problems(400, 401, 403, 404, 409, 503),
 )
 def renew_source(
-    source_id: SourceId, data: NewIncarnation, actor: Actor, sessions: Sessions, server: Server, now: datetime
-) -> EnrolledSource:
-    """A device that still holds its old key and a lease begins a new journal."""
-    if source_id != actor.source:
-        raise BadInput(field="/source_id", detail="not the device of this lease")
-    with sessions.begin() as session:
-        return sources.renew(session, actor, data, server.record_key.spki, now=now)
+    request: Request[Any, Any, Any], source_id: SourceId, data: RenewRequest, server: Server, now: datetime
+) -> Enrolled:
+    """A known device begins a new journal: with its old key and a lease, or with a new code."""
+    found = request.app.state.who(request)
+    with server.across_towns().begin() as session:
+        town = sources.town_of_source(session, source_id)
+    with sessions_of(server.engine, town).begin() as session:
+        return sources.renew(session, found and found.actor, source_id, data, server.record_key, now=now)
 
 
 @post(
@@ -229,7 +227,7 @@ def renew_source(
     opt={"right": "public"},
     responses=problems(400, 401, 403, 404, 409, 429, 503),
 )
-def lease_source(source_id: SourceId, data: LeaseRequest, server: Server, now: datetime) -> Lease:
+def lease_source(source_id: SourceId, data: LeaseAsked, server: Server, now: datetime) -> Lease:
     """A device asks for its right to speak; a phone with a person's login."""
     person = None
     with server.across_towns().begin() as session:
@@ -238,7 +236,7 @@ def lease_source(source_id: SourceId, data: LeaseRequest, server: Server, now: d
         password = "" if data.password is UNSET else data.password
         person = service.check_password_in(server.engine, town, data.login, password, now=now)
     with sessions_of(server.engine, town).begin() as session:
-        return sources.lease(session, source_id, data, person, now=now)
+        return sources.lease(session, source_id, data, person, server.record_key, now=now)
 
 
 @post(

@@ -4,46 +4,35 @@ import io
 import secrets
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import segno
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from backend.errors import AlreadyDone, BadInput, BadProof, CodeUsed, NotFound, SourceRevoked, StaleClock
+from backend.errors import AlreadyDone, BadInput, BadProof, CodeUsed, NotFound, NotSignedIn, SourceRevoked, StaleClock
 from backend.fields import Actor, PersonId, SourceId, TownId, uuid7
 from backend.identity import rules
 from backend.identity.service import record, token_hash
 from backend.identity.tables import EnrolmentRow, LeaseRow, SourceKeyRow, SourceRow, TownRow
 from backend.identity.wire import (
-    EnrolledSource,
     Enrolment,
-    Lease,
-    LeaseRequest,
-    Limits,
+    LeaseAsked,
     NewEnrolment,
-    NewIncarnation,
-    NewSource,
-    Previous,
     Revocation,
     Source,
-    TownName,
 )
 from backend.log.canonical import Json
 from backend.work import service as work
 from sync import entry, exchange, keys
+from sync.enrolment import Enrolled, EnrolRequest, Lease, Limits, Previous, RenewRequest
 from sync.errors import InvalidEntry, InvalidKey
+from sync.exchange import Control, Stop
+from sync.keys import SourceKey
 
-LIMITS = Limits(
-    entries=exchange.MAX_ENTRIES,
-    body_bytes=entry.MAX_BODY,
-    media=entry.MAX_MEDIA,
-    scopes=exchange.MAX_SCOPES,
-    compressed_bytes=exchange.MAX_COMPRESSED,
-    plain_bytes=exchange.MAX_PLAIN,
-)
+LIMITS: Final = Limits(max_entries=exchange.MAX_ENTRIES, max_bytes=exchange.MAX_PLAIN)
 
 
 class Key(NamedTuple):
@@ -107,7 +96,7 @@ def town_of_source(session: Session, source: UUID) -> TownId:
     return TownId(town)
 
 
-def enrol(session: Session, data: NewSource, server_key: bytes, *, now: datetime) -> EnrolledSource:
+def enrol(session: Session, data: EnrolRequest, record_key: SourceKey, *, now: datetime) -> Enrolled:
     """The device is in with this key; the code is used up. A known device gets its next incarnation.
 
     Raises:
@@ -115,44 +104,54 @@ def enrol(session: Session, data: NewSource, server_key: bytes, *, now: datetime
         BadInput, BadProof: the key is no P-256 key, or the signature is not its own.
         SourceRevoked: the known device was locked out.
     """
-    code = session.scalars(
-        select(EnrolmentRow).where(EnrolmentRow.code_hash == token_hash(data.code)).with_for_update()
-    ).one_or_none()
-    if code is None or code.used_at is not None or code.expires_at <= now or code.kind != data.kind:
+    code = _take_code(session, data.code, now)
+    if code.kind != data.kind:
         raise CodeUsed(field="/code")
     key = _checked_key(data.public_key)
     _check_proof(key.spki, keys.enrol_input(data.code, key.sha256), data.proof, "/proof")
-    reason = "enrolled" if data.reason is UNSET else data.reason
-    if code.source is None:
-        row = _new_source(session, code, data, now)
-        previous = None
-    else:
-        row = session.get_one(SourceRow, (session.info["town"], code.source), with_for_update=True)
-        if row.state == "revoked":
-            raise SourceRevoked
-        previous = Previous(last_seq=row.last_seq, at=row.last_contact_at)
+    row = _new_source(session, code, data, now) if code.source is None else _locked(session, code.source, record_key)
     code.used_at, code.used_by = now, row.id
-    return _begin_incarnation(session, row, key, reason, server_key, previous, now=now)
+    return _begin_incarnation(session, row, key, "enrolled", record_key, now=now)
 
 
-def renew(session: Session, actor: Actor, data: NewIncarnation, server_key: bytes, *, now: datetime) -> EnrolledSource:
-    """The device's next incarnation with a new key, vouched for by the old one.
+def renew(
+    session: Session, actor: Actor | None, source: SourceId, data: RenewRequest, record_key: SourceKey, *, now: datetime
+) -> Enrolled:
+    """The device's next incarnation with a new key, vouched for by the old one and its lease, or by a new code.
 
     Raises:
-        BadInput, BadProof: the new key or one of the two signatures does not hold.
+        NotSignedIn: neither a code nor a lease of this device came with it.
+        CodeUsed: the code is not one for this device.
+        BadInput, BadProof: the new key or a signature does not hold.
+        SourceRevoked: the device was locked out.
     """
-    assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
-    row = session.get_one(SourceRow, (actor.town, actor.source), with_for_update=True)
-    old = session.get_one(SourceKeyRow, (actor.town, actor.source, row.incarnation))
+    row = _locked(session, source, record_key)
     key = _checked_key(data.public_key)
-    message = keys.enrol_input(str(row.id), key.sha256)
-    _check_proof(key.spki, message, data.proof, "/proof")
-    _check_proof(old.spki, message, data.old_proof, "/old_proof")
-    previous = Previous(last_seq=row.last_seq, at=row.last_contact_at)
-    return _begin_incarnation(session, row, key, data.reason, server_key, previous, now=now)
+    if not isinstance(data.code, UnsetType):
+        code = _take_code(session, data.code, now)
+        if code.source != source:
+            raise CodeUsed(field="/code")
+        code.used_at, code.used_by = now, source
+        _check_proof(key.spki, keys.enrol_input(data.code, key.sha256), data.proof, "/proof")
+    else:
+        if actor is None or actor.source != source:
+            raise NotSignedIn
+        message = keys.enrol_input(str(source), key.sha256)
+        old = session.get_one(SourceKeyRow, (row.town, source, row.incarnation))
+        _check_proof(key.spki, message, data.proof, "/proof")
+        _check_proof(old.spki, message, data.old_proof or "", "/old_proof")
+    return _begin_incarnation(session, row, key, data.reason, record_key, now=now)
 
 
-def lease(session: Session, source: SourceId, data: LeaseRequest, person: PersonId | None, *, now: datetime) -> Lease:
+def lease(
+    session: Session,
+    source: SourceId,
+    data: LeaseAsked,
+    person: PersonId | None,
+    record_key: SourceKey,
+    *,
+    now: datetime,
+) -> Lease:
     """The device may speak for a while; its token is told only now. A phone speaks together with `person`.
 
     Raises:
@@ -160,13 +159,11 @@ def lease(session: Session, source: SourceId, data: LeaseRequest, person: Person
         BadProof: the signature is not that of the incarnation's key.
         StaleClock: `now` of the request does not rise: a replay, or a clock that was set back.
     """
-    row = session.get(SourceRow, (session.info["town"], source))
     key = session.get(SourceKeyRow, (session.info["town"], source, data.incarnation), with_for_update=True)
-    if row is None or key is None:
+    if key is None:
         raise NotFound
     _check_proof(key.spki, keys.lease_input(str(source), data.incarnation, data.now), data.signature, "/signature")
-    if row.state == "revoked":
-        raise SourceRevoked
+    row = _locked(session, source, record_key)
     try:
         asked_at = entry.parse_instant(data.now)
     except InvalidEntry as error:
@@ -193,11 +190,22 @@ def lease(session: Session, source: SourceId, data: LeaseRequest, person: Person
     record(session, who, "lease.given", row.id, {"incarnation": data.incarnation}, now=now)
     return Lease(
         token=token,
+        expires_at=entry.format_instant(expires_at),
         share=entry.base64url(key.share),
         next_share=entry.base64url(key.next_share),
-        expires_at=expires_at,
-        person=person if person is not None else UNSET,
     )
+
+
+def wipe(source: UUID, record_key: SourceKey) -> Control:
+    """The town's signed order to erase what a locked-out device holds."""
+    message = keys.control_input(str(source), "wipe", "")
+    return Control(do="wipe", signature=entry.base64url(record_key.sign(message)))
+
+
+def stop_of(row: SourceRow) -> Stop:
+    """What a locked-out device is told: since when and why."""
+    since = entry.format_instant(row.revoked_at) if row.revoked_at else ""
+    return Stop(code="revoked", since=since, reason=row.revoked_reason or "")
 
 
 def revoke(session: Session, actor: Actor, source: SourceId, data: Revocation, *, now: datetime) -> Source:
@@ -250,7 +258,25 @@ def sweep_leases(session: Session, *, before: datetime) -> None:
     session.execute(delete(LeaseRow).where(LeaseRow.expires_at < before))
 
 
-def _new_source(session: Session, code: EnrolmentRow, data: NewSource, now: datetime) -> SourceRow:
+def _locked(session: Session, source: UUID, record_key: SourceKey) -> SourceRow:
+    row = session.get(SourceRow, (session.info["town"], source), with_for_update=True)
+    if row is None:
+        raise NotFound
+    if row.state == "revoked":
+        raise SourceRevoked(stop=stop_of(row), control=(wipe(row.id, record_key),))
+    return row
+
+
+def _take_code(session: Session, code: str, now: datetime) -> EnrolmentRow:
+    row = session.scalars(
+        select(EnrolmentRow).where(EnrolmentRow.code_hash == token_hash(code)).with_for_update()
+    ).one_or_none()
+    if row is None or row.used_at is not None or row.expires_at <= now:
+        raise CodeUsed(field="/code")
+    return row
+
+
+def _new_source(session: Session, code: EnrolmentRow, data: EnrolRequest, now: datetime) -> SourceRow:
     row = SourceRow(
         town=code.town,
         id=uuid7(),
@@ -275,15 +301,10 @@ def _new_source(session: Session, code: EnrolmentRow, data: NewSource, now: date
 
 
 def _begin_incarnation(
-    session: Session,
-    row: SourceRow,
-    key: Key,
-    reason: str,
-    server_key: bytes,
-    previous: Previous | None,
-    *,
-    now: datetime,
-) -> EnrolledSource:
+    session: Session, row: SourceRow, key: Key, reason: str, record_key: SourceKey, *, now: datetime
+) -> Enrolled:
+    known_until = row.last_contact_at or row.enrolled_at
+    previous = Previous(last_seq=row.last_seq, at=entry.format_instant(known_until)) if row.incarnation else UNSET
     incarnation = row.incarnation + 1
     genesis = entry.genesis_hash(str(row.id), incarnation, key.sha256)
     session.add(
@@ -312,13 +333,13 @@ def _begin_incarnation(
             session, "admin", f"source_{reason}", subject_type="source", subject=row.id, facts=facts, now=now
         )
     town = session.get_one(TownRow, row.town)
-    return EnrolledSource(
-        source=SourceId(row.id),
+    return Enrolled(
+        source=str(row.id),
         incarnation=incarnation,
-        town=TownName(slug=town.slug, name=town.name),
-        server_key=entry.base64url(server_key),
+        town=town.name,
+        server_key=entry.base64url(record_key.spki),
         limits=LIMITS,
-        previous=previous if previous is not None else UNSET,
+        previous=previous,
     )
 
 

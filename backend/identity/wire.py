@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from backend.fields import END, Aware, Line, Name, PersonId, Role, SourceId
+from sync.enrolment import LeaseRequest
 
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9-]+" + END, max_length=40, description="Short name of the town.")]
 Login = Annotated[
@@ -15,7 +16,6 @@ Password = Annotated[
     str, Meta(min_length=12, max_length=200, pattern=r"^[^\x00]+" + END, description="12 to 200 characters.")
 ]
 AnyPassword = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*" + END)]
-Base64Url = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+" + END, max_length=400, description="base64url, unpadded.")]
 SourceKind = Literal["phone", "dock", "gateway"]
 PersonRole = Literal[
     "officer", "superior", "dispatcher", "clerk", "custodian", "prosecutor", "guard", "dpo", "staff_council", "admin"
@@ -103,78 +103,11 @@ class Enrolment(Struct, frozen=True, kw_only=True):
     qr: Annotated[str, Meta(description="SVG picture of the code as QR (ISO/IEC 18004).")]
 
 
-class NewSource(Struct, frozen=True, kw_only=True):
-    """A device enrols itself. Unknown fields are ignored, so that newer apps can enrol at older servers."""
+class LeaseAsked(LeaseRequest, frozen=True, kw_only=True):
+    """A device asks for its right to speak; a phone together with a person's login."""
 
-    code: Base64Url
-    kind: SourceKind
-    public_key: Annotated[Base64Url, Meta(description="P-256, SubjectPublicKeyInfo DER, base64url.")]
-    proof: Annotated[Base64Url, Meta(description="Signature over `streife.enrol.1` (sync/README.md).")]
-    app: Line
-    schema: Annotated[int, Meta(ge=0, le=100_000)]
-    reason: Annotated[
-        Literal["forked", "journal_lost", "key_lost"] | UnsetType, Meta(description="Why a known device enrols again.")
-    ] = UNSET
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """What fits into one exchange."""
-
-    entries: int
-    body_bytes: int
-    media: int
-    scopes: int
-    compressed_bytes: int
-    plain_bytes: int
-
-
-class Previous(Struct, frozen=True, kw_only=True):
-    """What is known of the journal before: makes a loss visible."""
-
-    last_seq: int
-    at: Aware | None
-
-
-class EnrolledSource(Struct, frozen=True, kw_only=True):
-    """A device that is in, or its new journal."""
-
-    source: SourceId
-    incarnation: int
-    town: TownName
-    server_key: Annotated[str, Meta(description="The town's record key, SPKI DER, base64url.")]
-    limits: Limits
-    previous: Previous | UnsetType = UNSET
-
-
-class NewIncarnation(Struct, frozen=True, kw_only=True):
-    """A device that still holds its key and a lease begins a new journal; without them it enrols with a new code."""
-
-    public_key: Base64Url
-    proof: Annotated[Base64Url, Meta(description="By the new key over `streife.enrol.1` with the source's id as code.")]
-    old_proof: Annotated[Base64Url, Meta(description="The same bytes signed by the old key.")]
-    reason: Literal["planned", "forked", "journal_lost"]
-
-
-class LeaseRequest(Struct, frozen=True, kw_only=True):
-    """A device asks for its right to speak; a phone together with a person."""
-
-    incarnation: Annotated[int, Meta(ge=1, le=2**31 - 1)]
-    now: Annotated[
-        str, Meta(pattern=r"^[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z" + END, max_length=24, description="The device's clock.")
-    ]
-    signature: Annotated[Base64Url, Meta(description="Over `streife.lease.1` (sync/README.md).")]
     login: Login | UnsetType = UNSET
     password: AnyPassword | UnsetType = UNSET
-
-
-class Lease(Struct, frozen=True, kw_only=True):
-    """The right to speak, and the server's share of the device's key at rest."""
-
-    token: str
-    share: str
-    next_share: str
-    expires_at: Aware
-    person: PersonId | UnsetType = UNSET
 
 
 class Revocation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

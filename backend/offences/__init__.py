@@ -1,0 +1,1 @@
+"""Offences and the catalogue that they are checked against (Ordnungswidrigkeiten, Tatbestandskatalog)."""

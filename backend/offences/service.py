@@ -1,0 +1,147 @@
+"""Recording offences."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from backend.db import Bulk, later
+from backend.errors import BadInput
+from backend.exchange.wire import Clock, Received
+from backend.feed import service as feed
+from backend.fields import Actor
+from backend.offences import plates
+from backend.offences.catalogue import catalogue_of
+from backend.offences.plates import Plate
+from backend.offences.rules import Edition, Facts, Finding, check, offence_day
+from backend.offences.tables import OffenceRow
+from backend.offences.wire import OffenceLine, OffenceRecorded, OwnOffence
+from backend.work import service as work
+from sync.entry import parse_recorded_at
+from sync.errors import InvalidEntry
+
+#: Years in which an instant is believed; beyond them calendars and databases overflow.
+_YEARS: Final = range(2000, 2101)
+
+_OFFENCE: Final = Bulk(
+    OffenceRow,
+    [
+        "town", "id", "rev", "source", "by", "recorded_at", "recorded_zone", "received_at", "occurred_at",
+        "occurred_zone", "ended_at", "tbnr", "street", "house_no", "place_detail", "lat", "lon", "accuracy_m",
+        "plate", "plate_country", "plate_kind", "plate_normal", "vehicle_make", "vehicle_colour", "vehicle_kind",
+        "amount_cents", "edition_from", "edition_cents", "findings", "note", "photos", "media_state",
+        "synthetic_plate",
+    ],
+)  # fmt: skip
+
+
+def record(session: Session, actor: Actor, received: Received, body: OffenceRecorded) -> None:
+    """The offence is in the transaction, checked against the edition of its day, and office and officer see it.
+
+    A wrong number or amount refuses nothing: it is a finding, and each opens one clerk's task (DESIGN.md 9).
+
+    Raises:
+        BadInput: an instant is unreadable or not within 2000 to 2100; names the field.
+    """
+    occurred_at, zone = _instant(body.occurred_at, "occurred_at")
+    ended_at = _instant(body.ended_at, "ended_at")[0] if body.ended_at is not None else None
+    plate = plates.read(body.plate, body.plate_country) if body.plate is not None else None
+    facts = Facts(
+        tbnr=body.tbnr,
+        occurred_at=occurred_at,
+        ended_at=ended_at,
+        recorded_at=received.recorded_at,
+        amount_cents=body.amount_cents,
+        plate=plate,
+        offset_ms=body.clock.offset_ms if isinstance(body.clock, Clock) else None,
+    )
+    catalogue = catalogue_of(session)
+    findings = check(facts, catalogue)
+    edition = catalogue.in_force(body.tbnr, offence_day(occurred_at))
+    names = " ".join([finding.kind for finding in findings])
+    later(session, _OFFENCE, _row(actor, received, body, facts, zone, edition, names))
+    _tell(session, received, body, occurred_at, names)
+    _open_tasks(session, received, findings)
+
+
+def _instant(text: str, field: str) -> tuple[datetime, str]:
+    try:
+        at, zone = parse_recorded_at(text)
+    except InvalidEntry as error:
+        raise BadInput(field=f"/body/{field}", detail=error.reason) from error
+    if at.year not in _YEARS:
+        raise BadInput(field=f"/body/{field}", detail="not within the years 2000 to 2100")
+    return at, zone
+
+
+def _row(
+    actor: Actor,
+    received: Received,
+    body: OffenceRecorded,
+    facts: Facts,
+    zone: str,
+    edition: Edition | None,
+    findings: str,
+) -> tuple[object, ...]:
+    position, vehicle, plate = body.position, body.vehicle, facts.plate
+    where = (position.lat, position.lon, position.accuracy_m) if position is not None else (None, None, None)
+    what = (vehicle.make, vehicle.colour, vehicle.kind) if vehicle is not None else (None, None, None)
+    read = _read(plate) if plate is not None else (None, None, None)
+    in_force = (edition.valid_from, edition.amount_cents) if edition is not None else (None, None)
+    return (
+        actor.town, received.id, 1, received.source, body.by, received.recorded_at, received.zone,
+        received.received_at, facts.occurred_at, zone, facts.ended_at, body.tbnr, body.street, body.house_no,
+        body.place_detail, *where, body.plate, *read, *what, body.amount_cents, *in_force, findings, body.note,
+        len(received.media), _media_state(received), body.synthetic_plate,
+    )  # fmt: skip
+
+
+def _read(plate: Plate) -> tuple[str, str, str]:
+    return plate.country, plate.kind.value, plate.normal
+
+
+def _media_state(received: Received) -> str:
+    return "awaiting" if received.media else "none"
+
+
+def _tell(session: Session, received: Received, body: OffenceRecorded, occurred_at: datetime, findings: str) -> None:
+    """The office's list and the officer's phone show it."""
+    line = OffenceLine(
+        id=received.id,
+        rev=1,
+        by=body.by,
+        received_at=received.received_at,
+        occurred_at=occurred_at,
+        tbnr=body.tbnr,
+        plate=body.plate,
+        street=body.street,
+        house_no=body.house_no,
+        amount_cents=body.amount_cents,
+        findings=findings,
+        photos=len(received.media),
+        media_state="awaiting" if received.media else "none",
+        synthetic_plate=body.synthetic_plate,
+    )
+    own = OwnOffence(
+        occurred_at=occurred_at,
+        tbnr=body.tbnr,
+        plate=body.plate,
+        street=body.street,
+        amount_cents=body.amount_cents,
+        media_state=line.media_state,
+    )
+    feed.put(session, "office", "offence", id=received.id, rev=1, body=line)
+    feed.put(session, f"me:{body.by}", "offence", id=received.id, rev=1, body=own)
+
+
+def _open_tasks(session: Session, received: Received, findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        work.open_task(
+            session,
+            "office",
+            finding.kind.value,
+            subject_type="offence",
+            subject=received.id,
+            facts=finding.facts,
+            now=received.received_at,
+        )

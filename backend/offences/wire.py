@@ -1,0 +1,140 @@
+"""What is sent about offences."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from backend.exchange.wire import EntryBody
+from backend.fields import END, Aware, Cents, Line, PersonId, SourceId, Text
+
+_ONE_LINE = r"^[^\x00-\x1f\x7f]+" + END
+
+Tbnr = Annotated[
+    str,
+    Meta(min_length=1, max_length=20, pattern=_ONE_LINE, description="Number of the catalogue, six digits if federal."),
+]
+Zoned = Annotated[
+    str, Meta(max_length=66, description="RFC 9557: `YYYY-MM-DDTHH:MM:SS.mmmZ[Zone]`, year 2000 to 2100.")
+]
+Short = Annotated[str, Meta(min_length=1, max_length=40, pattern=_ONE_LINE, description="A word or two.")]
+Country = Annotated[
+    str, Meta(pattern=r"^[A-Za-z]{1,3}" + END, max_length=3, description="Distinguishing sign, e.g. `NL`.")
+]
+MediaState = Literal["none", "awaiting", "complete"]
+
+
+class FindingKind(StrEnum):
+    """What a clerk has to look at; each opens a task of the same name."""
+
+    UNKNOWN_TBNR = "unknown_tbnr"
+    NO_EDITION = "no_edition"
+    AMOUNT_MISSING = "amount_missing"
+    AMOUNT_DIFFERS = "amount_differs"
+    AMOUNT_IMPOSSIBLE = "amount_impossible"
+    IMPLAUSIBLE_PLATE = "implausible_plate"
+    IMPLAUSIBLE_TIME = "implausible_time"
+    CLOCK_OFF = "clock_off"
+
+
+class Position(Struct, frozen=True, kw_only=True, gc=False):
+    """Where it was, by the phone (WGS 84)."""
+
+    lat: Annotated[float, Meta(ge=-90, le=90, description="Degrees north.")]
+    lon: Annotated[float, Meta(ge=-180, le=180, description="Degrees east.")]
+    accuracy_m: Annotated[float, Meta(ge=0, le=100_000, description="Radius in metres, as the phone says.")] | None = (
+        None
+    )
+
+
+class Vehicle(Struct, frozen=True, kw_only=True, gc=False):
+    """What the vehicle looks like."""
+
+    make: Short | None = None
+    colour: Short | None = None
+    kind: Short | None = None
+
+
+class OffenceRecorded(EntryBody, frozen=True, kw_only=True):
+    """Body of `offence.recorded`, version 1. Photos are the entry's media; unknown members are kept unread."""
+
+    by: PersonId
+    tbnr: Tbnr
+    occurred_at: Zoned
+    ended_at: Zoned | None = None
+    street: Line
+    house_no: Short | None = None
+    place_detail: Line | None = None
+    position: Position | None = None
+    plate: Short | None = None
+    plate_country: Country | None = None
+    vehicle: Vehicle | None = None
+    amount_cents: Cents | None = None
+    note: Text | None = None
+    #: The plate was made up: a replay of real offences has none (data/moers-2015.md).
+    synthetic_plate: bool = False
+
+
+class OffenceLine(Struct, frozen=True, kw_only=True, gc=False):
+    """An offence as a list shows it; also what the feed carries to the office."""
+
+    id: UUID
+    rev: Annotated[int, Meta(ge=1, description="Revision; the highest one counts.")]
+    by: PersonId
+    received_at: Aware
+    occurred_at: Aware
+    tbnr: Tbnr
+    plate: str | None
+    street: str
+    house_no: str | None
+    amount_cents: Cents | None
+    findings: Annotated[str, Meta(description="Names of what a clerk has to look at, separated by blanks.")]
+    photos: Annotated[int, Meta(ge=0, description="How many photos belong to it.")]
+    media_state: Annotated[MediaState, Meta(description="Whether all photos have come.")]
+    synthetic_plate: Annotated[bool, Meta(description="The plate was made up for a demonstration.")]
+
+
+class OwnOffence(Struct, frozen=True, kw_only=True, gc=False):
+    """An offence as its officer's phone lists it."""
+
+    occurred_at: Aware
+    tbnr: Tbnr
+    plate: str | None
+    street: str
+    amount_cents: Cents | None
+    media_state: MediaState
+
+
+class Offence(Struct, frozen=True, kw_only=True):
+    """An offence with all that is kept of it."""
+
+    id: UUID
+    rev: Annotated[int, Meta(ge=1, description="Revision; the highest one counts.")]
+    source: SourceId
+    by: PersonId
+    recorded_at: Annotated[Aware, Meta(description="When it was typed, by the phone's clock.")]
+    recorded_zone: str
+    received_at: Aware
+    occurred_at: Aware
+    occurred_zone: str
+    ended_at: Aware | None
+    tbnr: Tbnr
+    street: str
+    house_no: str | None
+    place_detail: str | None
+    position: Position | None
+    plate: Annotated[str | None, Meta(description="As typed.")]
+    plate_country: str | None
+    plate_kind: Annotated[str | None, Meta(description="Kind of plate, e.g. `ordinary` or `foreign`.")]
+    plate_normal: Annotated[str | None, Meta(description="The plate in the one form that can be compared.")]
+    vehicle: Vehicle | None
+    amount_cents: Cents | None
+    edition_from: Annotated[date | None, Meta(description="First day of the edition that was in force.")]
+    edition_cents: Annotated[Cents | None, Meta(description="The amount in that edition.")]
+    findings: Annotated[list[FindingKind], Meta(description="What a clerk has to look at.")]
+    note: str | None
+    photos: Annotated[int, Meta(ge=0, description="How many photos belong to it.")]
+    media_state: Annotated[MediaState, Meta(description="Whether all photos have come.")]
+    synthetic_plate: Annotated[bool, Meta(description="The plate was made up for a demonstration.")]
