@@ -33,6 +33,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     facts: Annotated[dict[str, str | int | list[str]] | UnsetType, Meta(description="What the answer rests on.")] = (
         UNSET
     )
+    stop: Annotated[Stop | UnsetType, Meta(description="What a device must act upon (sync/README.md).")] = UNSET
+    control: Annotated[tuple[Control, ...] | UnsetType, Meta(description="The town's signed orders to it.")] = UNSET
 
 
 class DomainError(Exception):

@@ -136,6 +136,8 @@ def _fault(message: str, key: str) -> Pointed:
     found = _DECODER_PATH.search(message)
     path = found["path"] if found else key
     detail = _DECODER_PATH.sub("", message) if found else message
+    _, _, missing = detail.partition("missing required field `")
+    path = f"{path}.{missing.rstrip('`')}" if missing else path
     path = path.replace("[...]", "").replace("[", ".").replace("]", "")
     pointer = "".join(f"/{part}" for part in path.split(".") if part)
     return Pointed(pointer=pointer, detail=detail or "not readable")

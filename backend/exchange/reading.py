@@ -175,9 +175,11 @@ def _decode(kind: str, v: int, text: bytes) -> EntryBody:
 
 
 def _body_field(error: Exception) -> str:
-    """Where a body is at fault, from the decoder's `… - at `$.place``."""
-    _, _, path = str(error).partition(" - at `$")
-    return "/body" + (pointer(path.rstrip("`").lstrip(".")) if path.rstrip("`") else "")
+    """Where a body is at fault: the decoder's `… - at `$.place`` and ``missing required field `street```."""
+    message, _, path = str(error).partition(" - at `$")
+    _, _, missing = message.partition("missing required field `")
+    places = [path.rstrip("`").lstrip("."), missing.rstrip("`")]
+    return "/body" + "".join(pointer(place) for place in places if place)
 
 
 def pointer(field: str) -> str:

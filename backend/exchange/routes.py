@@ -74,7 +74,9 @@ def get_snapshot(
     actor: Actor,
     sessions: Sessions,
     server: Server,
-    scope: Annotated[str, Parameter(pattern=r"^[a-z][a-z0-9:_.-]{0,99}$", max_length=100, description="Scope.")],
+    name: Annotated[
+        str, Parameter(query="scope", pattern=r"^[a-z][a-z0-9:_.-]{0,99}$", max_length=100, description="Scope.")
+    ],
     after: Annotated[
         str | None,
         Parameter(pattern=r"^[A-Za-z0-9_-]+$", max_length=400, description="`after` of the page before; absent first."),
@@ -82,7 +84,7 @@ def get_snapshot(
 ) -> SnapshotPage:
     """A page of what stands in a scope; the last one brings the cursor from which its changes go on."""
     with sessions.begin() as session:
-        return changes.snapshot(session, actor, scope, after, server.secret)
+        return changes.snapshot(session, actor, name, after, server.secret)
 
 
 @get(
