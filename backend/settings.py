@@ -38,7 +38,7 @@ def from_environment(environ: dict[str, str] | None = None) -> Settings:
     names = {field: f"STREIFE_{field.upper()}" for field in Settings.__struct_fields__}
     values = {field: source[name] for field, name in names.items() if source.get(name)}
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=lambda type_, value: type_(value))
     except msgspec.ValidationError as error:
         text = str(error)
         for field, name in names.items():
