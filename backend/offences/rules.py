@@ -1,15 +1,15 @@
 """What the catalogue says about an offence (law-and-rules, section 3): pure, so that phone and server can agree."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from backend.offences.plates import Plate, is_plausible
-from backend.offences.wire import FindingKind
+from backend.offences.wire import CatalogueEntry, FindingKind
 
 #: The law counts calendar days of this zone (DESIGN.md 7, 18).
 BERLIN: Final = ZoneInfo("Europe/Berlin")
@@ -22,40 +22,41 @@ WARNING_STEP_CENTS: Final = 5_00
 WARNING_MAX_CENTS: Final = 55_00
 #: First digits of traffic law; 7 numbers tables, and 9 is a town's to use, where the step is not law.
 _TRAFFIC: Final = frozenset("1234568")
-
-
-class Edition(Struct, frozen=True, gc=False):
-    """An offence of the catalogue as it stood from one day to another, both inclusive."""
-
-    tbnr: str
-    valid_from: date
-    #: None: still in force.
-    valid_until: date | None
-    #: None: the source names no amount.
-    amount_cents: int | None
+_ABOUT_AMOUNTS: Final = frozenset(
+    {FindingKind.AMOUNT_MISSING, FindingKind.AMOUNT_DIFFERS, FindingKind.AMOUNT_IMPOSSIBLE}
+)
 
 
 class Catalogue:
-    """Editions by number, newest first. Immutable once made."""
+    """Entries by number, newest first. Immutable once made."""
 
-    def __init__(self, editions: Iterable[Edition]) -> None:
-        by_number: dict[str, list[Edition]] = {}
-        for edition in sorted(editions, key=lambda e: e.valid_from, reverse=True):
-            by_number.setdefault(edition.tbnr, []).append(edition)
-        self._by_number: Mapping[str, tuple[Edition, ...]] = MappingProxyType(
-            {number: tuple(found) for number, found in sorted(by_number.items())}
-        )
+    def __init__(self, entries: Iterable[CatalogueEntry]) -> None:
+        """`entries` in the order of publishing: a later one stands for an earlier with its number and first day."""
+        standing: dict[tuple[str, date], CatalogueEntry] = {}
+        for entry in entries:
+            key = (entry.tbnr, entry.valid_from)
+            standing[key] = over(standing[key], entry) if key in standing else entry
+        by_number: dict[str, list[CatalogueEntry]] = {}
+        for _, entry in sorted(standing.items(), reverse=True):
+            by_number.setdefault(entry.tbnr, []).append(entry)
+        self._by_number: Mapping[str, Sequence[CatalogueEntry]] = MappingProxyType(by_number)
         self._covered: dict[date, bool] = {}
 
-    def in_force(self, tbnr: str, day: date) -> Edition | None:
-        """The edition of this number on `day`: of those that hold then, the one that began last (R31)."""
-        for edition in self._by_number.get(tbnr, ()):
-            if edition.valid_from <= day and (edition.valid_until is None or day <= edition.valid_until):
-                return edition
+    def in_force(self, tbnr: str, day: date) -> CatalogueEntry | None:
+        """The entry of this number on `day`: of those that hold then, the one that began last (R31)."""
+        for entry in self._by_number.get(tbnr, ()):
+            if entry.valid_from <= day and (entry.valid_until is None or day <= entry.valid_until):
+                return entry
         return None
 
+    def on(self, day: date, prefix: str = "") -> list[CatalogueEntry]:
+        """What is in force on `day`, by number, as far as it begins with `prefix`."""
+        numbers = sorted(number for number in self._by_number if number.startswith(prefix))
+        found = (self.in_force(number, day) for number in numbers)
+        return [entry for entry in found if entry is not None]
+
     def knows(self, tbnr: str) -> bool:
-        """Whether the number stands in any edition."""
+        """Whether the number stands in any entry."""
         return tbnr in self._by_number
 
     def covers(self, day: date) -> bool:
@@ -63,6 +64,17 @@ class Catalogue:
         if day not in self._covered:
             self._covered[day] = any(self.in_force(number, day) is not None for number in self._by_number)
         return self._covered[day]
+
+
+def over(earlier: CatalogueEntry, later: CatalogueEntry) -> CatalogueEntry:
+    """What stands where two imports name the same number and first day: the later one.
+
+    A later entry without amount and text (the KBA's tables alone) only adds its slots, and slots outlive an entry
+    that brings none.
+    """
+    slots = later.slots or earlier.slots
+    is_bare = later.amount_cents is None and later.text is None
+    return structs.replace(earlier if is_bare else later, slots=slots)
 
 
 class Facts(NamedTuple):
@@ -91,50 +103,57 @@ def offence_day(at: datetime) -> date:
     return at.astimezone(BERLIN).date()
 
 
-def check(facts: Facts, catalogue: Catalogue, prefixes: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+def check(facts: Facts, catalogue: Catalogue, prefixes: Collection[str] = ()) -> tuple[Finding, ...]:
     """What a clerk has to look at: number, amount, plate and times, in this order, each kind at most once.
 
     `prefixes` are the known ones of number plates; empty: none is doubted.
     """
     day = offence_day(facts.occurred_at)
-    edition = catalogue.in_force(facts.tbnr, day)
-    findings: list[Finding] = []
-    if edition is None:
-        findings.append(_number(facts.tbnr, day, catalogue))
-    if (amount := _amount(facts, day, edition)) is not None:
-        findings.append(amount)
+    entry = catalogue.in_force(facts.tbnr, day)
+    kinds: list[FindingKind] = []
+    if entry is None:
+        # A number that is known, or a day that no edition knows: dated. Else nobody ever heard of the number.
+        is_dated = catalogue.knows(facts.tbnr) or not catalogue.covers(day)
+        kinds.append(FindingKind.NO_EDITION if is_dated else FindingKind.UNKNOWN_TBNR)
+    catalogue_cents = entry.amount_cents if entry is not None else None
+    if (amount := _amount(facts.tbnr, facts.amount_cents, catalogue_cents)) is not None:
+        kinds.append(amount)
     if facts.plate is not None and not is_plausible(facts.plate, prefixes):
-        findings.append(Finding(FindingKind.IMPLAUSIBLE_PLATE, {"plate_kind": facts.plate.kind.value}))
+        kinds.append(FindingKind.IMPLAUSIBLE_PLATE)
     if _is_time_off(facts):
-        findings.append(Finding(FindingKind.IMPLAUSIBLE_TIME, {"day": day.isoformat()}))
+        kinds.append(FindingKind.IMPLAUSIBLE_TIME)
     if facts.offset_ms is not None and abs(facts.offset_ms) > _TOLERANCE_MS:
-        findings.append(Finding(FindingKind.CLOCK_OFF, {"offset_ms": facts.offset_ms}))
-    return tuple(findings)
+        kinds.append(FindingKind.CLOCK_OFF)
+    return tuple([Finding(kind, _about(kind, facts, day, catalogue_cents)) for kind in kinds])
 
 
-def _number(tbnr: str, day: date, catalogue: Catalogue) -> Finding:
-    """No edition on that day: of a number that is known, or of the whole catalogue; else the number is unknown."""
-    is_dated = catalogue.knows(tbnr) or not catalogue.covers(day)
-    kind = FindingKind.NO_EDITION if is_dated else FindingKind.UNKNOWN_TBNR
-    return Finding(kind, {"tbnr": tbnr, "day": day.isoformat()})
+def _about(kind: FindingKind, facts: Facts, day: date, catalogue_cents: int | None) -> dict[str, str | int]:
+    """The day, the number unless it is free text (which may hold anything), and what the kind compares."""
+    about: dict[str, str | int] = {"day": day.isoformat()}
+    if _is_number(facts.tbnr):
+        about["tbnr"] = facts.tbnr
+    if kind in _ABOUT_AMOUNTS and facts.amount_cents is not None:
+        about["amount_cents"] = facts.amount_cents
+    if kind in _ABOUT_AMOUNTS and catalogue_cents is not None:
+        about["catalogue_cents"] = catalogue_cents
+    if kind is FindingKind.IMPLAUSIBLE_PLATE and facts.plate is not None:
+        about["plate_kind"] = facts.plate.kind.value
+    if kind is FindingKind.CLOCK_OFF and facts.offset_ms is not None:
+        about["offset_ms"] = facts.offset_ms
+    return about
 
 
-def _amount(facts: Facts, day: date, edition: Edition | None) -> Finding | None:
+def _amount(tbnr: str, amount_cents: int | None, catalogue_cents: int | None) -> FindingKind | None:
     """At most one: no amount, one that no warning can have, or another one than the catalogue's.
 
     An impossible amount is found even where the catalogue agrees: the step is law, the catalogue a guideline.
     """
-    amount = facts.amount_cents
-    about: dict[str, str | int] = {"tbnr": facts.tbnr, "day": day.isoformat()}
-    if edition is not None and edition.amount_cents is not None:
-        about["catalogue_cents"] = edition.amount_cents
-    if amount is None:
-        return Finding(FindingKind.AMOUNT_MISSING, about)
-    about["amount_cents"] = amount
-    if not is_possible(facts.tbnr, amount):
-        return Finding(FindingKind.AMOUNT_IMPOSSIBLE, about)
-    if about.get("catalogue_cents", amount) != amount:
-        return Finding(FindingKind.AMOUNT_DIFFERS, about)
+    if amount_cents is None:
+        return FindingKind.AMOUNT_MISSING
+    if not is_possible(tbnr, amount_cents):
+        return FindingKind.AMOUNT_IMPOSSIBLE
+    if catalogue_cents is not None and amount_cents != catalogue_cents:
+        return FindingKind.AMOUNT_DIFFERS
     return None
 
 
@@ -145,8 +164,12 @@ def is_possible(tbnr: str, amount_cents: int) -> bool:
     """
     if amount_cents < WARNING_STEP_CENTS:
         return False
-    is_traffic = len(tbnr) == 6 and tbnr.isdigit() and tbnr[0] in _TRAFFIC
+    is_traffic = _is_number(tbnr) and tbnr[0] in _TRAFFIC
     return amount_cents > WARNING_MAX_CENTS or not is_traffic or amount_cents % WARNING_STEP_CENTS == 0
+
+
+def _is_number(tbnr: str) -> bool:
+    return len(tbnr) == 6 and tbnr.isascii() and tbnr.isdigit()
 
 
 def _is_time_off(facts: Facts) -> bool:

@@ -10,12 +10,12 @@ from backend.errors import BadInput
 from backend.exchange.wire import Clock, Received
 from backend.feed import service as feed
 from backend.fields import Actor
-from backend.offences import plates
-from backend.offences.catalogue import catalogue_of
+from backend.offences import plates, prefixes
+from backend.offences.catalogue import in_force
 from backend.offences.plates import Plate
-from backend.offences.rules import Edition, Facts, Finding, check, offence_day
+from backend.offences.rules import Facts, Finding, check, offence_day
 from backend.offences.tables import OffenceRow
-from backend.offences.wire import OffenceLine, OffenceRecorded, OwnOffence
+from backend.offences.wire import CatalogueEntry, FindingKind, MediaState, OffenceLine, OffenceRecorded, OwnOffence
 from backend.work import service as work
 from sync.entry import parse_recorded_at
 from sync.errors import InvalidEntry
@@ -44,23 +44,22 @@ def record(session: Session, actor: Actor, received: Received, body: OffenceReco
         BadInput: an instant is unreadable or not within 2000 to 2100; names the field.
     """
     occurred_at, zone = _instant(body.occurred_at, "occurred_at")
-    ended_at = _instant(body.ended_at, "ended_at")[0] if body.ended_at is not None else None
-    plate = plates.read(body.plate, body.plate_country) if body.plate is not None else None
+    known = prefixes.known()
     facts = Facts(
         tbnr=body.tbnr,
         occurred_at=occurred_at,
-        ended_at=ended_at,
+        ended_at=_instant(body.ended_at, "ended_at")[0] if body.ended_at is not None else None,
         recorded_at=received.recorded_at,
         amount_cents=body.amount_cents,
-        plate=plate,
+        plate=plates.read(body.plate, body.plate_country, known) if body.plate is not None else None,
         offset_ms=body.clock.offset_ms if isinstance(body.clock, Clock) else None,
     )
-    catalogue = catalogue_of(session)
-    findings = check(facts, catalogue)
-    edition = catalogue.in_force(body.tbnr, offence_day(occurred_at))
-    names = " ".join([finding.kind for finding in findings])
-    later(session, _OFFENCE, _row(actor, received, body, facts, zone, edition, names))
-    _tell(session, received, body, occurred_at, names)
+    catalogue = in_force(session).catalogue
+    findings = check(facts, catalogue, known)
+    entry = catalogue.in_force(body.tbnr, offence_day(occurred_at))
+    kinds = [finding.kind for finding in findings]
+    later(session, _OFFENCE, _row(actor, received, body, facts, zone, entry, " ".join(kinds)))
+    _tell(session, received, body, occurred_at, kinds)
     _open_tasks(session, received, findings)
 
 
@@ -80,18 +79,18 @@ def _row(
     body: OffenceRecorded,
     facts: Facts,
     zone: str,
-    edition: Edition | None,
+    entry: CatalogueEntry | None,
     findings: str,
 ) -> tuple[object, ...]:
     position, vehicle, plate = body.position, body.vehicle, facts.plate
     where = (position.lat, position.lon, position.accuracy_m) if position is not None else (None, None, None)
     what = (vehicle.make, vehicle.colour, vehicle.kind) if vehicle is not None else (None, None, None)
     read = _read(plate) if plate is not None else (None, None, None)
-    in_force = (edition.valid_from, edition.amount_cents) if edition is not None else (None, None)
+    edition = (entry.valid_from, entry.amount_cents) if entry is not None else (None, None)
     return (
         actor.town, received.id, 1, received.source, body.by, received.recorded_at, received.zone,
         received.received_at, facts.occurred_at, zone, facts.ended_at, body.tbnr, body.street, body.house_no,
-        body.place_detail, *where, body.plate, *read, *what, body.amount_cents, *in_force, findings, body.note,
+        body.place_detail, *where, body.plate, *read, *what, body.amount_cents, *edition, findings, body.note,
         len(received.media), _media_state(received), body.synthetic_plate,
     )  # fmt: skip
 
@@ -100,11 +99,13 @@ def _read(plate: Plate) -> tuple[str, str, str]:
     return plate.country, plate.kind.value, plate.normal
 
 
-def _media_state(received: Received) -> str:
+def _media_state(received: Received) -> MediaState:
     return "awaiting" if received.media else "none"
 
 
-def _tell(session: Session, received: Received, body: OffenceRecorded, occurred_at: datetime, findings: str) -> None:
+def _tell(
+    session: Session, received: Received, body: OffenceRecorded, occurred_at: datetime, findings: list[FindingKind]
+) -> None:
     """The office's list and the officer's phone show it."""
     line = OffenceLine(
         id=received.id,
@@ -119,7 +120,7 @@ def _tell(session: Session, received: Received, body: OffenceRecorded, occurred_
         amount_cents=body.amount_cents,
         findings=findings,
         photos=len(received.media),
-        media_state="awaiting" if received.media else "none",
+        media_state=_media_state(received),
         synthetic_plate=body.synthetic_plate,
     )
     own = OwnOffence(

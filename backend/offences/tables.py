@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.db import Base, of_town
 
 
-@of_town("SELECT", "INSERT", "UPDATE (media_state, rev)", "DELETE")
+@of_town("SELECT", "INSERT")
 class OffenceRow(Base):
     """An offence as it was recorded. `by` and `source` were proven at admission and are no foreign keys for speed."""
 

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from backend.exchange.wire import EntryBody
-from backend.fields import END, Aware, Cents, Line, PersonId, SourceId, Text
+from backend.fields import END, Aware, Cents, Line, PersonId, Sha256Hex, SourceId, Text
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f]+" + END
 
@@ -90,10 +90,17 @@ class OffenceLine(Struct, frozen=True, kw_only=True, gc=False):
     street: str
     house_no: str | None
     amount_cents: Cents | None
-    findings: Annotated[str, Meta(description="Names of what a clerk has to look at, separated by blanks.")]
+    findings: Annotated[list[FindingKind], Meta(description="What a clerk has to look at.")]
     photos: Annotated[int, Meta(ge=0, description="How many photos belong to it.")]
     media_state: Annotated[MediaState, Meta(description="Whether all photos have come.")]
     synthetic_plate: Annotated[bool, Meta(description="The plate was made up for a demonstration.")]
+
+
+class OffencePage(Struct, frozen=True, kw_only=True):
+    """Offences, newest first, and where to go on."""
+
+    offences: list[OffenceLine]
+    after: Annotated[str | None, Meta(description="Send it as `after` for the next page; null: this was the last.")]
 
 
 class OwnOffence(Struct, frozen=True, kw_only=True, gc=False):
@@ -138,3 +145,58 @@ class Offence(Struct, frozen=True, kw_only=True):
     photos: Annotated[int, Meta(ge=0, description="How many photos belong to it.")]
     media_state: Annotated[MediaState, Meta(description="Whether all photos have come.")]
     synthetic_plate: Annotated[bool, Meta(description="The plate was made up for a demonstration.")]
+
+
+class Slot(Struct, frozen=True, kw_only=True, gc=False):
+    """Where a table of the federal catalogue names a number (formats/bkat.md 5)."""
+
+    table: Annotated[str, Meta(description="Number of the table, e.g. `713002`.")]
+    line: Annotated[int, Meta(ge=1, le=9999)]
+    lower: Annotated[
+        float | None, Meta(description="Begin of the span: hours in parking tables, else km/h, percent or metres.")
+    ]
+    upper: Annotated[float | None, Meta(description="End of the span, probably inclusive; 999 has no end.")]
+    is_obstructing: Annotated[bool, Meta(description="Only where others are obstructed.")]
+    addition: Annotated[str | None, Meta(description="What else the line asks for, in the catalogue's words.")]
+
+
+class CatalogueEntry(Struct, frozen=True, kw_only=True, gc=False):
+    """An offence of the catalogue as it stood from one day to another, in Europe/Berlin."""
+
+    tbnr: Annotated[str, Meta(pattern=r"^[0-9]{6}$", max_length=6, description="Six digits.")]
+    valid_from: Annotated[date, Meta(description="First day.")]
+    valid_until: Annotated[date | None, Meta(description="Last day, inclusive; null: no end is known.")]
+    amount_cents: Annotated[Cents | None, Meta(description="Null: the source names no amount.")]
+    text: str | None
+    provision: str | None
+    class_: Annotated[int | None, Meta(description="KBA's class; 5: stopping and parking.")] = field(name="class")
+    slots: list[Slot]
+
+
+class CatalogueOnDay(Struct, frozen=True, kw_only=True):
+    """What is in force on a day."""
+
+    day: Annotated[date, Meta(description="The calendar day in Europe/Berlin.")]
+    newest_import: Annotated[UUID | None, Meta(description="Changes whenever the catalogue does.")]
+    entries: Annotated[list[CatalogueEntry], Meta(description="By number.")]
+
+
+class CatalogueImport(Struct, frozen=True, kw_only=True):
+    """One reading of a catalogue's files."""
+
+    id: UUID
+    source: Annotated[str, Meta(description="Name of the file or folder.")]
+    format: Annotated[str, Meta(description="`csv`, `json` or `kba`.")]
+    sha256: Annotated[Sha256Hex, Meta(description="Over the files.")]
+    entries: Annotated[int, Meta(ge=0, description="How many it holds.")]
+    status: Annotated[Literal["proposed", "published"], Meta(description="Only published ones are in force.")]
+    imported_at: Aware
+    imported_by: Annotated[PersonId | None, Meta(description="Null: by the server's command line.")]
+    approved_at: Aware | None
+    approved_by: PersonId | None
+
+
+class CatalogueImports(Struct, frozen=True, kw_only=True):
+    """All readings, newest first."""
+
+    imports: list[CatalogueImport]

@@ -1,0 +1,160 @@
+"""Reading offences and the catalogue."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, false, select, true, tuple_
+from sqlalchemy.orm import Session
+
+from backend.errors import BadInput, NotFound
+from backend.fields import Actor, PersonId, SourceId
+from backend.offences import catalogue
+from backend.offences.tables import CatalogueImportRow, OffenceRow
+from backend.offences.wire import (
+    CatalogueImports,
+    CatalogueOnDay,
+    FindingKind,
+    MediaState,
+    Offence,
+    OffenceLine,
+    OffencePage,
+    Position,
+    Vehicle,
+)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MEDIA_STATES: Final[dict[str, MediaState]] = {"none": "none", "awaiting": "awaiting", "complete": "complete"}
+
+
+def offences(session: Session, actor: Actor, *, after: str | None, limit: int) -> OffencePage:
+    """Up to `limit` offences that this person may see, the newest received first.
+
+    Raises:
+        BadInput: `after` is not from a page of ours.
+    """
+    row = OffenceRow
+    statement = select(row).where(_visible(actor)).order_by(row.received_at.desc(), row.id.desc()).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(tuple_(row.received_at, row.id) < tuple_(*_opened(after)))
+    rows = session.scalars(statement).all()
+    shown = rows[:limit]
+    more = _sealed(shown[-1].received_at, shown[-1].id) if len(rows) > limit else None
+    return OffencePage(offences=[as_line(row) for row in shown], after=more)
+
+
+def offence(session: Session, actor: Actor, id: UUID) -> Offence:
+    """One offence with all that is kept of it.
+
+    Raises:
+        NotFound: there is none, or this person may not see it.
+    """
+    row = session.scalars(select(OffenceRow).where(OffenceRow.id == id, _visible(actor))).one_or_none()
+    if row is None:
+        raise NotFound
+    return as_wire(row)
+
+
+def catalogue_on(session: Session, day: date, prefix: str) -> CatalogueOnDay:
+    """What is in force on `day`, as far as its number begins with `prefix`."""
+    found = catalogue.in_force(session)
+    return CatalogueOnDay(day=day, newest_import=found.newest, entries=found.catalogue.on(day, prefix))
+
+
+def imports(session: Session) -> CatalogueImports:
+    """All imports of this town, newest first."""
+    rows = session.scalars(select(CatalogueImportRow).order_by(CatalogueImportRow.id.desc()))
+    return CatalogueImports(imports=[catalogue.as_wire(row) for row in rows])
+
+
+def as_line(row: OffenceRow) -> OffenceLine:
+    """The row as a list shows it."""
+    return OffenceLine(
+        id=row.id,
+        rev=row.rev,
+        by=PersonId(row.by),
+        received_at=row.received_at,
+        occurred_at=row.occurred_at,
+        tbnr=row.tbnr,
+        plate=row.plate,
+        street=row.street,
+        house_no=row.house_no,
+        amount_cents=row.amount_cents,
+        findings=_findings(row),
+        photos=row.photos,
+        media_state=_MEDIA_STATES[row.media_state],
+        synthetic_plate=row.synthetic_plate,
+    )
+
+
+def as_wire(row: OffenceRow) -> Offence:
+    """The row as it is sent."""
+    return Offence(
+        id=row.id,
+        rev=row.rev,
+        source=SourceId(row.source),
+        by=PersonId(row.by),
+        recorded_at=row.recorded_at,
+        recorded_zone=row.recorded_zone,
+        received_at=row.received_at,
+        occurred_at=row.occurred_at,
+        occurred_zone=row.occurred_zone,
+        ended_at=row.ended_at,
+        tbnr=row.tbnr,
+        street=row.street,
+        house_no=row.house_no,
+        place_detail=row.place_detail,
+        position=_position(row),
+        plate=row.plate,
+        plate_country=row.plate_country,
+        plate_kind=row.plate_kind,
+        plate_normal=row.plate_normal,
+        vehicle=_vehicle(row),
+        amount_cents=row.amount_cents,
+        edition_from=row.edition_from,
+        edition_cents=row.edition_cents,
+        findings=_findings(row),
+        note=row.note,
+        photos=row.photos,
+        media_state=_MEDIA_STATES[row.media_state],
+        synthetic_plate=row.synthetic_plate,
+    )
+
+
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    """The whole town, own ones, or none: a prosecutor sees offences of a case, and cases come with the handover."""
+    if actor.limit == "":
+        return true()
+    return OffenceRow.by == actor.person if actor.limit == "o" and actor.person is not None else false()
+
+
+def _findings(row: OffenceRow) -> list[FindingKind]:
+    return [FindingKind(name) for name in row.findings.split()]
+
+
+def _position(row: OffenceRow) -> Position | None:
+    if row.lat is None or row.lon is None:
+        return None
+    return Position(lat=row.lat, lon=row.lon, accuracy_m=row.accuracy_m)
+
+
+def _vehicle(row: OffenceRow) -> Vehicle | None:
+    if row.vehicle_make is row.vehicle_colour is row.vehicle_kind is None:
+        return None
+    return Vehicle(make=row.vehicle_make, colour=row.vehicle_colour, kind=row.vehicle_kind)
+
+
+def _sealed(at: datetime, id: UUID) -> str:
+    """Where a page ended: 8 bytes of microseconds since 1970, then the id."""
+    micros = (at - _EPOCH) // _MICROSECOND
+    return urlsafe_b64encode(micros.to_bytes(8, "big", signed=True) + id.bytes).decode("ascii")
+
+
+def _opened(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        data = urlsafe_b64decode(cursor.encode("ascii"))
+        return _EPOCH + int.from_bytes(data[:8], "big", signed=True) * _MICROSECOND, UUID(bytes=data[8:])
+    except (ValueError, OverflowError) as error:
+        raise BadInput(field="/after", detail="not a cursor of this list") from error
