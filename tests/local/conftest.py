@@ -25,9 +25,9 @@ ORDINARY_UID = 65534
 class Serve:
     """`serve.py` as a process of its own; what it prints can be waited for."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, bytecode: Path, *arguments: str) -> None:
         # As pip installs it: with compiled byte code. Without, Celery alone needs three seconds to start.
-        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode")}
+        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **compiled}
         self.process = subprocess.Popen(
             [sys.executable, SERVE, folder, *arguments],
@@ -95,11 +95,12 @@ def state(folder: Path) -> State:
 
 
 @pytest.fixture
-def serve(folder: Path) -> Iterator[Callable[..., Serve]]:
+def serve(folder: Path, pytestconfig: pytest.Config) -> Iterator[Callable[..., Serve]]:
     started: list[Serve] = []
+    bytecode = pytestconfig.rootpath / ".pytest_cache/d/bytecode"
 
     def start(*arguments: str, at: Path = folder) -> Serve:
-        started.append(Serve(at, *arguments))
+        started.append(Serve(at, bytecode, *arguments))
         return started[-1]
 
     yield start

@@ -31,7 +31,7 @@ HOLD = (
 @pytest.fixture(scope="module")
 def one() -> Iterator[Postgres]:
     with state_folder() as path:
-        yield Postgres(State.open(path))
+        yield Postgres(State.open(path), durable=False)
 
 
 @pytest.fixture
@@ -73,7 +73,10 @@ def test_data_survive_a_stop_and_the_second_start_is_quick(postgres: Postgres) -
     assert took_s < 2
 
 
-def test_it_is_set_up_as_the_design_says(postgres: Postgres) -> None:
+def test_it_is_set_up_as_the_design_says(one: Postgres) -> None:
+    one.stop()
+    postgres = Postgres(one.state)
+    postgres.start()
     expected = {
         "server_encoding": "UTF8",
         "listen_addresses": "",
@@ -88,6 +91,7 @@ def test_it_is_set_up_as_the_design_says(postgres: Postgres) -> None:
     assert ask(postgres, "SELECT datcollate FROM pg_database WHERE datname = 'template1'") == "C"
     assert os.geteuid() == 0 or postgres.data.stat().st_uid == os.geteuid()
     assert postgres.data.stat().st_uid != 0
+    postgres.stop()
 
 
 def test_only_who_knows_the_password_comes_in(postgres: Postgres) -> None:
