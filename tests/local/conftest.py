@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend.local import processes, supervisor
-from backend.local.run import MARK, Run
+from backend.local.run import Run
 from backend.local.state import State
 
 ROOT = Path(__file__).parents[2]
@@ -118,17 +118,12 @@ def descendants(state: State) -> dict[int, str]:
     return {pid: named.get(pid, "?") for pid in run.left_behind()}
 
 
-def marked_processes() -> set[int]:
-    """Every process of this machine that any supervisor started."""
-    return {pid for pid in processes.every() if MARK in processes.environment(pid)}
-
-
 def ordinary_python() -> tuple[list[str], dict[str, str]]:
     """A command and an environment in which an account without rights can run our code, or a skip."""
     if os.geteuid() != 0:
         pytest.skip("only root can start a process as another account")
     packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
-    env = {"PYTHONPATH": packages, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {"PYTHONPATH": packages, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
         with suppress(OSError, subprocess.CalledProcessError):
             command = [python, "-c", "import psycopg, backend.local.supervisor"]

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from backend.local import processes, programs
 from backend.local.postgres import LONGEST_SOCKET_PATH, Postgres
 from backend.local.state import LocalError, State
-from tests.local.conftest import ORDINARY_UID, ROOT, ordinary_python, state_folder
+from tests.local.conftest import ROOT, state_folder
 
 pytestmark = pytest.mark.slow
 HOLD = (
@@ -313,21 +313,3 @@ def test_a_postgresql_of_the_machine_works_as_well(state: State) -> None:
         server.stop()
         later.start()
         assert str(ask(later, "SHOW server_version")).startswith(str(found.major))
-
-
-def test_an_ordinary_account_can_run_it(folder: Path) -> None:
-    python, env = ordinary_python()
-    folder.mkdir()
-    os.chown(folder, ORDINARY_UID, ORDINARY_UID)
-    script = (
-        "import sys, psycopg; from pathlib import Path; from backend.local.postgres import Postgres;"
-        "from backend.local.state import State; s = State.open(Path(sys.argv[1]))\n"
-        "with Postgres(s) as p: print(psycopg.connect(p.superuser_url()).execute('SELECT 6 * 7').fetchone())"
-    )
-    as_user = {"user": ORDINARY_UID, "group": ORDINARY_UID, "extra_groups": []}
-    command = [*python, "-c", script, folder]
-    done = subprocess.run(command, check=False, env=env, cwd="/", capture_output=True, text=True, timeout=60, **as_user)
-
-    assert (done.returncode, done.stdout, done.stderr) == (0, "(42,)\n", "")
-    assert (folder / "postgres").stat().st_uid == ORDINARY_UID
-    assert folder.stat().st_mode & 0o777 == 0o700
