@@ -80,11 +80,6 @@ class Child:
             )
 
     @property
-    def is_running(self) -> bool:
-        """Whether it was started and not seen dead."""
-        return self._process is not None
-
-    @property
     def is_ready(self) -> bool:
         """Whether it has done what its spec asks since it was started."""
         if self._process and not self._is_ready:

@@ -52,8 +52,8 @@ SETTINGS: Final = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-# For tests that cut no power: a database that is fast and may be lost.
-NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# For tests, which cut no power: what is committed still survives a kill -9, as `synchronous_commit` stays on.
+NOT_DURABLE: Final = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Postgres:
@@ -71,7 +71,7 @@ class Postgres:
 
         Args:
             state: where data, secrets and programs are.
-            durable: what is committed survives a power cut; only tests may say no.
+            durable: what is committed survives a power cut and not only a kill -9; only tests may say no.
             dies_with_us: the server is shut down when the thread that starts it ends, however it ends. Otherwise
                 it outlives a kill -9 of this process, and the next start adopts it.
             programs: the installation to use instead of the one that is found.

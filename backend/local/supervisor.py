@@ -124,7 +124,7 @@ class _Supervisor:
         try:
             with self._stop.at_once():
                 number = self._state.port(port, host=host)
-                self._run = replace(self._run, address=f"http://{host}:{number}").write(self._state)
+                self._run = replace(self._run, address=_address(host, number)).write(self._state)
                 self._postgres.start()
                 specs = prepare(self._postgres, number)
             with Watch(self._postgres.superuser_url()) as watch:
@@ -173,9 +173,10 @@ class _Supervisor:
             self._stop.asked.wait(5.0)
 
     def _restart_after_loss(self) -> None:
-        lost = [child for child in self._children if child.spec.needs_database and child.is_running]
+        lost = [child for child in self._children if child.spec.needs_database]
         end_together(lost, LOST_DATABASE_STOP_S)
         for child in lost:
+            child.failures = 0  # whatever it died of meanwhile was not its fault
             child.start()
         self._record()
         self._say(f"Die Datenbank ist wieder da; neu gestartet: {', '.join(child.spec.name for child in lost)}.")
@@ -212,6 +213,10 @@ def _end_all(state: State) -> bool:
     found = postgres.pid is not None
     postgres.stop()
     return found or left > 0
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _already(run: Run | None) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend.local import processes, supervisor
-from backend.local.run import MARK, Run
+from backend.local.run import Run
 from backend.local.state import State
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +25,9 @@ ORDINARY_UID = 65534
 class Serve:
     """`serve.py` as a process of its own; what it prints can be waited for."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, bytecode: Path, *arguments: str) -> None:
         # As pip installs it: with compiled byte code. Without, Celery alone needs three seconds to start.
-        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode")}
+        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **compiled}
         self.process = subprocess.Popen(
             [sys.executable, SERVE, folder, *arguments],
@@ -95,11 +95,12 @@ def state(folder: Path) -> State:
 
 
 @pytest.fixture
-def serve(folder: Path) -> Iterator[Callable[..., Serve]]:
+def serve(folder: Path, pytestconfig: pytest.Config) -> Iterator[Callable[..., Serve]]:
     started: list[Serve] = []
+    bytecode = pytestconfig.rootpath / ".pytest_cache/d/bytecode"
 
     def start(*arguments: str, at: Path = folder) -> Serve:
-        started.append(Serve(at, *arguments))
+        started.append(Serve(at, bytecode, *arguments))
         return started[-1]
 
     yield start
@@ -117,17 +118,12 @@ def descendants(state: State) -> dict[int, str]:
     return {pid: named.get(pid, "?") for pid in run.left_behind()}
 
 
-def marked_processes() -> set[int]:
-    """Every process of this machine that any supervisor started."""
-    return {pid for pid in processes.every() if MARK in processes.environment(pid)}
-
-
 def ordinary_python() -> tuple[list[str], dict[str, str]]:
     """A command and an environment in which an account without rights can run our code, or a skip."""
     if os.geteuid() != 0:
         pytest.skip("only root can start a process as another account")
     packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
-    env = {"PYTHONPATH": packages, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {"PYTHONPATH": packages, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
         with suppress(OSError, subprocess.CalledProcessError):
             command = [python, "-c", "import psycopg, backend.local.supervisor"]

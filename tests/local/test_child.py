@@ -31,14 +31,14 @@ def test_a_program_that_is_not_there_is_said_and_tried_again(tmp_path: Path) -> 
 
     child.start()
 
-    assert (child.is_running, child.is_ready, child.failures) == (False, False, 1)
+    assert (child.is_ready, child.failures) == (False, 1)
     assert "api lässt sich nicht starten" in said[0]
     (tmp_path / "none").write_text("#!/bin/sh\nexec sleep 60\n")
     (tmp_path / "none").chmod(0o755)
-    assert processes.wait_until(lambda: child.tend() or child.is_running, 2)
-    assert child.is_ready
+    assert processes.wait_until(lambda: child.tend() or child.is_ready, 2)
     end_together([child], 5)
-    assert not child.is_running
+    assert child.record
+    assert not child.record.alive
 
 
 def test_ready_is_asked_until_it_is_true_and_anew_after_a_restart(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from backend.local import processes, supervisor
 from backend.local.postgres import Postgres
 from backend.local.run import MARK, Run
 from backend.local.state import LocalError, State, is_free
-from tests.local.conftest import Serve, descendants, state_folder
+from tests.local.conftest import ORDINARY_UID, SERVE, Serve, descendants, ordinary_python, state_folder
 
 pytestmark = pytest.mark.slow
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -283,3 +284,55 @@ def test_reset_leaves_an_empty_installation(state: State) -> None:
 
     assert [path.name for path in state.folder.iterdir()] == ["lock"]
     assert not socket_folder.exists()
+
+
+def test_an_ordinary_account_can_run_all_of_it() -> None:
+    python, env = ordinary_python()
+    as_user = {"user": ORDINARY_UID, "group": ORDINARY_UID, "extra_groups": []}
+    with state_folder() as folder:
+        folder.mkdir()
+        os.chown(folder, ORDINARY_UID, ORDINARY_UID)
+        command = [*python, SERVE, folder]
+        with subprocess.Popen(command, env=env, cwd="/", stdout=subprocess.PIPE, text=True, **as_user) as running:
+            assert running.stdout
+            assert running.stdout.readline().startswith("Streife läuft: http://127.0.0.1:")
+            second = subprocess.run(
+                command, check=False, env=env, cwd="/", capture_output=True, text=True, timeout=30, **as_user
+            )
+            mode = (folder / "postgres").stat()
+            running.send_signal(signal.SIGINT)
+            assert running.wait(30) == 0
+
+        assert (second.returncode, second.stderr) == (0, "")
+        assert second.stdout.startswith("Streife läuft bereits: ")
+        assert (mode.st_uid, mode.st_mode & 0o777) == (ORDINARY_UID, 0o700)
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def is_of(state: State, environment: dict[str, str]) -> bool:
+    return environment["STREIFE_STATE"] == str(state.folder)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(12))
+def test_kill_9_at_any_moment_never_stands_in_the_way_of_the_next_start(
+    serve: Callable[..., Serve], state: State, seed: int
+) -> None:
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(3):
+        running = serve()
+        time.sleep(chance.uniform(0, 1.5))
+        running.kill()
+        if (postmaster := Postgres(state).pid) and chance.random() < 0.5:
+            os.kill(postmaster, signal.SIGKILL)
+
+    last = serve()
+    last.says("Streife läuft: ")
+
+    assert set(pids(state)) == {"streife", "api", "worker", "beat", "postgres"}
+    last.process.terminate()
+    assert last.ends() == 0
+    left = [pid for pid in processes.every() if MARK in (found := processes.environment(pid)) and is_of(state, found)]
+    assert left == []
+    assert Postgres(state).processes() == []
