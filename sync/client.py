@@ -168,8 +168,9 @@ class Client:
     def renew(self, key: keys.SourceKey, reason: RenewalReason, *, code: str | None = None) -> Enrolled:
         """A new incarnation with `key` is open here and at the server; entries not durable are pending in it again.
 
-        `key` MUST be on disk. Without a `code` the old key and its lease vouch for the new one. A crash between the
-        server's answer and our commit shows as `fork`, and another `renew` mends it.
+        `key` MUST be on disk, and the old one stay there until this returns: the key of a journal is the one that gives
+        its genesis hash. Without a `code` the old key and its lease vouch for the new one. A crash between the server's
+        answer and our commit shows as `fork`, and another `renew` mends it.
 
         Raises:
             NetworkFailure, Refused, SourceRevoked: nothing changed here.

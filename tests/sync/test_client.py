@@ -105,8 +105,7 @@ def test_each_entry_takes_effect_once_whatever_the_network_does(town: Town, jour
     assert 30 == journal.state().acked
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_seeded_faults_lose_and_double_nothing(town: Town, journal: Journal, seed: int) -> None:
+def trace_of_faults(town: Town, journal: Journal, seed: int) -> None:
     print(f"seed {seed}")
     rng = random.Random(seed)
     busy = says(httpx.Response(503, headers={"Retry-After": "1"}))
@@ -125,6 +124,17 @@ def test_seeded_faults_lose_and_double_nothing(town: Town, journal: Journal, see
         client.drain()
     assert ids(1, number) == admitted(town)
     journal.verify()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_seeded_faults_lose_and_double_nothing(town: Town, journal: Journal, seed: int) -> None:
+    trace_of_faults(town, journal, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(1000, 1300))
+def test_many_seeded_faults_lose_and_double_nothing(town: Town, journal: Journal, seed: int) -> None:
+    trace_of_faults(town, journal, seed)
 
 
 def test_an_ended_lease_is_renewed_and_nothing_is_discarded(town: Town, journal: Journal) -> None:

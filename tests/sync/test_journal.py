@@ -15,6 +15,7 @@ from sync.errors import (
     IdReused,
     InvalidEntry,
     JournalDamaged,
+    JournalFailed,
     JournalFrozen,
     JournalFull,
     JournalInUse,
@@ -417,3 +418,21 @@ def test_failures_are_counted_for_the_first_entry_only(path: Path, journal: Jour
         batch = again.pending()
         assert batch is not None
         assert 0 == batch.tries
+
+
+def test_the_disk_is_told_to_keep_what_is_committed(journal: Journal) -> None:
+    with journal._store.reading() as db:
+        found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "locking_mode")]
+        assert ["wal", 2, "exclusive"] == found
+        assert 1 == db.execute("PRAGMA secure_delete").fetchone()[0]
+
+
+def test_a_disk_that_fails_says_so_and_records_nothing(journal: Journal) -> None:
+    """A second failure mode beside a full disk: the file is not writable any more."""
+    with journal._store.reading() as db:
+        db.execute("PRAGMA query_only = ON")
+    with pytest.raises(JournalFailed):
+        journal.append(draft(1))
+    with journal._store.reading() as db:
+        db.execute("PRAGMA query_only = OFF")
+    assert 1 == journal.append(draft(1)).seq
