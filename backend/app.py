@@ -28,7 +28,7 @@ from backend.identity import rules
 from backend.identity.service import Found, authenticate
 from backend.log import routes as log
 
-# offences
+from backend.offences import routes as offences
 from backend.problems import handlers
 from backend.server import Server
 from backend.settings import from_environment
@@ -41,7 +41,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     exchange.router,
     feed.router,
     log.router,
-    # offences.router,
+    offences.router,
     work.router,
     pages.router,
 ]

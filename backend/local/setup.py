@@ -13,8 +13,10 @@ from backend.errors import NotFound
 from backend.fields import PersonId, Role, TownId
 from backend.identity import service as identity
 from backend.identity.wire import NewPerson
-from backend.offences import catalogue
-from backend.offences import service as offences
+from backend.local.state import LocalError
+from backend.offences import catalogue, reading
+from backend.offences.parsed import BadCatalogue
+from backend.offences.wire import CatalogueImport
 from backend.server import Server
 
 
@@ -55,9 +57,15 @@ def add_person(
     return person
 
 
-def import_catalogue(server: Server, town: TownId, path: Path) -> str:
-    """The catalogue's rows are published; what was done, in a German sentence."""
-    parsed = catalogue.read(path)
+def import_catalogue(server: Server, town: TownId, path: Path | None) -> CatalogueImport:
+    """The catalogue's rows are published; `path` None is the small sample of our own words.
+
+    Raises:
+        LocalError: the files cannot be read as a catalogue; nothing was stored.
+    """
+    try:
+        parsed = reading.sample() if path is None else reading.read(path)
+    except BadCatalogue as error:
+        raise LocalError(str(error)) from error
     with sessions_of(server.engine, town).begin() as session:
-        done = offences.import_catalogue(session, None, parsed, now=datetime.now(UTC))
-    return str(done)
+        return catalogue.import_catalogue(session, None, parsed, now=datetime.now(UTC)).imported
