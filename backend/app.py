@@ -27,7 +27,6 @@ from backend.identity import routes as identity
 from backend.identity import rules
 from backend.identity.service import Found, authenticate
 from backend.log import routes as log
-
 from backend.offences import routes as offences
 from backend.problems import handlers
 from backend.server import Server

@@ -27,6 +27,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
 from sqlalchemy.types import UserDefinedType
 
+from backend.arrays import array
+
 APP_ROLE: Final = "streife_app"
 BROKER_ROLE: Final = "streife_broker"
 
@@ -177,8 +179,8 @@ class Bulk:
     ) -> None:
         """`on_conflict` is the SQL after the SELECT; of rows alike in the columns `unique` the last one is written."""
         table = table_of(row)
-        types = [table.c[name].type.compile(postgresql.dialect()) for name in columns]  # type: ignore[no-untyped-call]
-        arrays = ", ".join(f"%b::{kind}[]" for kind in types)
+        self._types = [str(table.c[name].type.compile(postgresql.dialect())) for name in columns]  # type: ignore[no-untyped-call]
+        arrays = ", ".join(f"%b::{kind}[]" for kind in self._types)
         self.statement = f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) {on_conflict}"  # noqa: S608 - names of our own tables
         self._key = [list(columns).index(name) for name in unique]
 
@@ -186,7 +188,7 @@ class Bulk:
         """`rows` are in the transaction, one round trip; the first column of what the statement returns."""
         if self._key:
             rows = list({tuple(row[i] for i in self._key): row for row in rows}.values())
-        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        columns = tuple(map(array, self._types, zip(*rows, strict=True)))
         result = session.connection().exec_driver_sql(self.statement, columns)
         return list(result.scalars()) if result.returns_rows else []
 

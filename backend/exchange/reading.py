@@ -115,7 +115,7 @@ def _leases(session: Session, source: SourceRow) -> list[PersonsLease]:
     rows = session.execute(
         select(LeaseRow.person, LeaseRow.issued_at, LeaseRow.expires_at).where(LeaseRow.source == source.id)
     )
-    return [PersonsLease(str(row.person), row.issued_at, row.expires_at) for row in rows]
+    return [PersonsLease(row.person, row.issued_at, row.expires_at) for row in rows]
 
 
 def _repeated(session: Session, source: SourceRow, again: Sequence[Folded]) -> dict[int, Ruling]:
@@ -161,8 +161,8 @@ def _read(
         return body, Ruling("held", "unknown_kind", "/kind")
     if not is_known:
         return body, Ruling("held", "newer_version", "/v")
-    is_persons = source_kind == "phone" and not isinstance(body.by, UnsetType)
-    if is_persons and not rules.is_proven(str(body.by), received.recorded_at, leases):
+    by = None if isinstance(body.by, UnsetType) or source_kind != "phone" else body.by
+    if by is not None and not rules.is_proven(by, received.recorded_at, leases):
         return body, Ruling("held", "actor_unproven", "/body/by")
     return body, None
 

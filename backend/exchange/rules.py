@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from sync.exchange import Judgement
 
@@ -36,12 +37,12 @@ _AGAIN: Final = frozenset({"40001", "40P01"})
 class PersonsLease(NamedTuple):
     """A person had this phone from then to then."""
 
-    person: str
+    person: UUID | None
     issued_at: datetime
     expires_at: datetime
 
 
-def is_proven(person: str, recorded_at: datetime, leases: Iterable[PersonsLease]) -> bool:
+def is_proven(person: UUID, recorded_at: datetime, leases: Iterable[PersonsLease]) -> bool:
     """Whether this person had the phone when the entry was recorded, give or take 120 s of its clock."""
     return any(
         lease.person == person

@@ -47,6 +47,7 @@ def store(
 ) -> None:
     """Entries, private parts and log leaves; a person learns of what was rejected or conflicts."""
     town, source_id, incarnation = source.town, source.id, source.incarnation
+    town_text, source_text, at = str(town), str(source_id), format_instant(now)
     for one, ruling in zip(arriving, rulings, strict=True):
         entry, got = one.folded.entry, one.received
         subject = subject_of(one.body) or (None, None)
@@ -61,14 +62,14 @@ def store(
         files = msgspec.json.encode(one.wire.media) if one.wire.media else b""
         later(session, _PRIVATE, (town, source_id, incarnation, entry.seq, one.folded.salt, one.folded.body, files))
         record = admitted_record(
-            town,
-            source_id,
+            town_text,
+            source_text,
             incarnation,
             entry.seq,
-            id=got.id,
+            id=entry.id,
             hash=one.folded.hash,
             verdict=ruling.verdict,
-            at=now,
+            at=at,
         )
         log.append(session, sha256(record).digest())
         if ruling.verdict in ("rejected", "conflict"):
@@ -141,17 +142,20 @@ def keep_branch(
 
 
 def admitted_record(
-    town: UUID, source: UUID, incarnation: int, seq: int, *, id: UUID, hash: bytes, verdict: str, at: datetime
+    town: str, source: str, incarnation: int, seq: int, *, id: str, hash: bytes, verdict: str, at: str
 ) -> bytes:
-    """The public record of an admission (design/evidence.md 3): rebuilt from the entry's row, byte for byte."""
+    """The public record of an admission (design/evidence.md 3): rebuilt from the entry's row, byte for byte.
+
+    Ids are lower-case UUIDs, `at` is `format_instant` of the row's `received_at`.
+    """
     return _canonical(
         {
             "v": 1,
             "kind": "entry.admitted",
-            "id": str(id),
-            "town": str(town),
-            "at": format_instant(at),
-            "source": str(source),
+            "id": id,
+            "town": town,
+            "at": at,
+            "source": source,
             "incarnation": incarnation,
             "seq": seq,
             "entry_hash": hash.hex(),

@@ -120,5 +120,3 @@ def running(*names: str) -> Iterator[Running]:
             finally:
                 server.engine.dispose()
                 end_together(children, 10)
-
-

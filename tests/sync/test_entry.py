@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256

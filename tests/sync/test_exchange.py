@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 import msgspec
 import pytest
 from msgspec import UNSET, Raw

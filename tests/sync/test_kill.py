@@ -1,5 +1,4 @@
 """`kill -9` at random moments: what was acknowledged is there, whatever is there chains."""
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 
 import random
 import subprocess
