@@ -2,7 +2,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.log.canonical import NotCanonical, canonical, instant
@@ -17,6 +17,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(value=st.dictionaries(KEYS, VALUES, max_size=6))
 def test_bytes_are_those_of_rfc_8785(value):
     # Inside the profile the standard library writes RFC 8785, 3.2, too: sorted keys, shortest escapes, no spaces.

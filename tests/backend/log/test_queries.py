@@ -16,6 +16,7 @@ def read(sessions, query, *arguments):
         return query(session, *arguments)
 
 
+@pytest.mark.slow
 def test_a_stranger_can_check_every_leaf_and_every_older_checkpoint(sessions, keys, fill, publish):
     seen: list[note.Checkpoint] = []
     known, origin = keys.verifier_keys(note.origin_of(DOMAIN)), note.origin_of(DOMAIN)

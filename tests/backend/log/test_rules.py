@@ -102,6 +102,7 @@ def test_root_of_the_empty_tree_is_the_hash_of_nothing():
     assert rules.EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
+@pytest.mark.slow
 def test_every_small_inclusion_proof_is_that_of_the_rfc_and_verifies():
     tiles = grow([ALL])
     for size in range(1, ALL + 1):
@@ -111,6 +112,7 @@ def test_every_small_inclusion_proof_is_that_of_the_rfc_and_verifies():
             assert rules.verify_inclusion(leaf(index), index, size, proof, mth(0, size))
 
 
+@pytest.mark.slow
 def test_every_small_consistency_proof_is_that_of_the_rfc_and_verifies():
     tiles = grow([ALL])
     for new in range(1, ALL + 1):

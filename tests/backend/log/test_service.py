@@ -67,6 +67,7 @@ def test_nothing_waiting_changes_nothing(sessions):
     assert [sequence(sessions), sequence(sessions)] == [1, 0]
 
 
+@pytest.mark.slow
 def test_batches_make_the_same_tree_as_one(sessions, fill):
     leaves = fill(270, most=1)
     assert (270, naive_root(leaves)) == tree(sessions)
@@ -112,6 +113,7 @@ def test_what_began_after_a_commit_gets_a_higher_index_in_the_same_batch(session
     assert [(n, leaf(n)) for n in range(50)] == numbered(sessions)
 
 
+@pytest.mark.slow
 def test_indexes_are_dense_under_writers_that_commit_and_roll_back_at_random(sessions):
     """8 writers, 3 sequencers: every committed leaf has one index, no other leaf has one, and no index is missing."""
     seed = random.randrange(2**32)
