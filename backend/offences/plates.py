@@ -61,7 +61,7 @@ _ORDINARY: Final = re.compile(rf"{_D}-([A-Z]{{1,2}})-?([1-9][0-9]{{0,3}})-?([EH]
 _JOINED: Final = re.compile(rf"([A-ZÄÖÜ]{{2,3}}|[A-ZÄÖÜ]{{4,5}}-?)([1-9][0-9]{{0,3}})-?([EH]?){_SEASON}").fullmatch
 _RED: Final = re.compile(rf"{_D}-?(0[3-7])-?([0-9]{{1,4}}){_EXPIRY}").fullmatch
 _EXPORT: Final = re.compile(rf"{_D}-?([1-9][0-9]{{0,3}})-?([A-Z]){_EXPIRY}").fullmatch
-_OFFICIAL: Final = re.compile(rf"{_D}-?([1-9][0-9]{{0,5}}|[1-9][0-9]?-[0-9]{{1,4}})").fullmatch
+_OFFICIAL: Final = re.compile(rf"{_D}-?([1-9][0-9]{{0,5}}|(?=[0-9-]{{3,7}}$)[1-9][0-9]{{0,2}}-[0-9]+)").fullmatch
 _DIPLOMATIC: Final = re.compile(r"0-?([0-9]{2,3})-([0-9]{1,3})([A-Z]?)").fullmatch
 _RED_KINDS: Final = {
     "03": PlateKind.SHORT_TERM,

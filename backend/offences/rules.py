@@ -43,10 +43,13 @@ class Catalogue:
         self._covered: dict[date, bool] = {}
 
     def in_force(self, tbnr: str, day: date) -> CatalogueEntry | None:
-        """The entry of this number on `day`: of those that hold then, the one that began last (R31)."""
+        """The entry of this number on `day`: the one that began last (R31), unless it has ended by then.
+
+        One that was replaced does not come back when its successor ends, even if nobody wrote down its own end.
+        """
         for entry in self._by_number.get(tbnr, ()):
-            if entry.valid_from <= day and (entry.valid_until is None or day <= entry.valid_until):
-                return entry
+            if entry.valid_from <= day:
+                return entry if entry.valid_until is None or day <= entry.valid_until else None
         return None
 
     def on(self, day: date, prefix: str = "") -> list[CatalogueEntry]:
