@@ -4,6 +4,47 @@ $$
 ;
 CREATE SEQUENCE feed_pos
 ;
+CREATE TABLE journal_entry (
+    town UUID NOT NULL,
+    source UUID NOT NULL,
+    incarnation BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    id UUID NOT NULL,
+    kind TEXT NOT NULL,
+    v BIGINT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    zone TEXT NOT NULL,
+    media BYTEA NOT NULL,
+    commitment BYTEA NOT NULL,
+    hash BYTEA NOT NULL,
+    verdict TEXT NOT NULL,
+    code TEXT NOT NULL,
+    field TEXT,
+    subject_type TEXT,
+    subject TEXT,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    settled_verdict TEXT,
+    settled_code TEXT,
+    settled_field TEXT,
+    settled_at TIMESTAMP WITH TIME ZONE,
+    tries BIGINT NOT NULL,
+    next_try_at TIMESTAMP WITH TIME ZONE,
+    erased_at TIMESTAMP WITH TIME ZONE,
+    xid XID8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT pk_journal_entry PRIMARY KEY (town, source, incarnation, seq),
+    CONSTRAINT ck_journal_entry_verdict CHECK (verdict IN ('accepted', 'rejected', 'conflict', 'held', 'parked')),
+    CONSTRAINT ck_journal_entry_settled_verdict CHECK (settled_verdict IN ('accepted', 'rejected', 'conflict')),
+    CONSTRAINT ck_journal_entry_settled CHECK ((settled_at IS NULL) = (settled_verdict IS NULL))
+)
+;
+CREATE INDEX ix_journal_entry_open ON journal_entry (town, source, incarnation, seq) WHERE verdict IN ('held', 'parked') AND settled_at IS NULL
+;
+ALTER TABLE journal_entry ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON journal_entry USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (settled_verdict, settled_code, settled_field, settled_at, tries, next_try_at, erased_at) ON journal_entry TO streife_app
+;
 CREATE TABLE journal_private (
     town UUID NOT NULL,
     source UUID NOT NULL,
@@ -208,7 +249,7 @@ CREATE TABLE log_leaf (
     CONSTRAINT ck_log_leaf_index CHECK (index >= 0)
 )
 ;
-CREATE INDEX ix_log_leaf_town_leaf ON log_leaf (town, leaf)
+CREATE INDEX ix_log_leaf_town_leaf_index ON log_leaf (town, leaf, index)
 ;
 ALTER TABLE log_leaf ENABLE ROW LEVEL SECURITY
 ;
@@ -342,7 +383,7 @@ ALTER TABLE offence ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON offence USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT, UPDATE (media_state, rev), DELETE ON offence TO streife_app
+GRANT SELECT, INSERT ON offence TO streife_app
 ;
 CREATE TABLE catalogue_import (
     town UUID NOT NULL,
@@ -574,57 +615,15 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
-;
 CREATE INDEX ix_lease_source ON lease (town, source, person)
+;
+CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON lease USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT, UPDATE (expires_at), DELETE ON lease TO streife_app
-;
-CREATE TABLE journal_entry (
-    town UUID NOT NULL,
-    source UUID NOT NULL,
-    incarnation BIGINT NOT NULL,
-    seq BIGINT NOT NULL,
-    id UUID NOT NULL,
-    kind TEXT NOT NULL,
-    v BIGINT NOT NULL,
-    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    zone TEXT NOT NULL,
-    media BYTEA NOT NULL,
-    commitment BYTEA NOT NULL,
-    hash BYTEA NOT NULL,
-    verdict TEXT NOT NULL,
-    code TEXT NOT NULL,
-    field TEXT,
-    subject_type TEXT,
-    subject TEXT,
-    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    settled_verdict TEXT,
-    settled_code TEXT,
-    settled_field TEXT,
-    settled_at TIMESTAMP WITH TIME ZONE,
-    tries BIGINT NOT NULL,
-    next_try_at TIMESTAMP WITH TIME ZONE,
-    erased_at TIMESTAMP WITH TIME ZONE,
-    xid XID8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT pk_journal_entry PRIMARY KEY (town, source, incarnation, seq),
-    CONSTRAINT fk_journal_entry_town_source_incarnation FOREIGN KEY(town, source, incarnation) REFERENCES source_key (town, source, incarnation),
-    CONSTRAINT ck_journal_entry_verdict CHECK (verdict IN ('accepted', 'rejected', 'conflict', 'held', 'parked')),
-    CONSTRAINT ck_journal_entry_settled_verdict CHECK (settled_verdict IN ('accepted', 'rejected', 'conflict')),
-    CONSTRAINT ck_journal_entry_settled CHECK ((settled_at IS NULL) = (settled_verdict IS NULL))
-)
-;
-CREATE INDEX ix_journal_entry_open ON journal_entry (town, source, incarnation, seq) WHERE verdict IN ('held', 'parked') AND settled_at IS NULL
-;
-ALTER TABLE journal_entry ENABLE ROW LEVEL SECURITY
-;
-CREATE POLICY own_town ON journal_entry USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
-;
-GRANT SELECT, INSERT, UPDATE (settled_verdict, settled_code, settled_field, settled_at, tries, next_try_at, erased_at) ON journal_entry TO streife_app
 ;
 CREATE SCHEMA broker
 ;
@@ -748,7 +747,19 @@ REVOKE ALL ON FUNCTION find_town(text) FROM PUBLIC
 GRANT EXECUTE ON FUNCTION find_town(text) TO streife_app
 ;
 CREATE FUNCTION log_towns_waiting() RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-SELECT town FROM log_queue UNION SELECT town FROM log_tree tree WHERE NOT EXISTS (SELECT FROM log_checkpoint done WHERE done.town = tree.town AND done.size = tree.size)
+
+    WITH RECURSIVE queued(town) AS (
+        (SELECT town FROM log_queue ORDER BY town LIMIT 1)
+        UNION ALL
+        SELECT (SELECT next.town FROM log_queue next WHERE next.town > queued.town ORDER BY next.town LIMIT 1)
+        FROM queued WHERE queued.town IS NOT NULL
+    )
+    SELECT town FROM queued WHERE town IS NOT NULL
+    UNION
+    SELECT town FROM log_tree tree WHERE NOT EXISTS (
+        SELECT FROM log_checkpoint done WHERE done.town = tree.town AND done.size = tree.size
+    )
+
 $$
 ;
 REVOKE ALL ON FUNCTION log_towns_waiting() FROM PUBLIC
