@@ -16,6 +16,8 @@ from backend.exchange.kinds import KINDS
 from backend.exchange.rules import PersonsLease, Ruling
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
 from backend.exchange.wire import EntryBody, Received, Subject
+from backend.fields import Role
+from backend.identity.rules import permit
 from backend.identity.tables import LeaseRow, SourceRow
 from sync.entry import parse_recorded_at
 from sync.exchange import Folded, WireEntry, WireMedia
@@ -113,9 +115,11 @@ def _leases(session: Session, source: SourceRow) -> list[PersonsLease]:
     if source.kind != "phone":
         return []
     rows = session.execute(
-        select(LeaseRow.person, LeaseRow.issued_at, LeaseRow.expires_at).where(LeaseRow.source == source.id)
+        select(LeaseRow.person, LeaseRow.roles, LeaseRow.issued_at, LeaseRow.expires_at).where(
+            LeaseRow.source == source.id
+        )
     )
-    return [PersonsLease(row.person, row.issued_at, row.expires_at) for row in rows]
+    return [PersonsLease(row.person, frozenset(map(Role, row.roles)), row.issued_at, row.expires_at) for row in rows]
 
 
 def _repeated(session: Session, source: SourceRow, again: Sequence[Folded]) -> dict[int, Ruling]:
@@ -161,10 +165,21 @@ def _read(
         return body, Ruling("held", "unknown_kind", "/kind")
     if not is_known:
         return body, Ruling("held", "newer_version", "/v")
-    by = None if isinstance(body.by, UnsetType) or source_kind != "phone" else body.by
-    if by is not None and not rules.is_proven(by, received.recorded_at, leases):
-        return body, Ruling("held", "actor_unproven", "/body/by")
-    return body, None
+    return body, _barred(received, kind.right, body, source_kind, leases)
+
+
+def _barred(
+    received: Received, right: str, body: EntryBody, source_kind: str, leases: Sequence[PersonsLease]
+) -> Ruling | None:
+    """The ruling where whoever recorded it could not, at that time; None where they could."""
+    roles: frozenset[Role] | None = frozenset({Role(source_kind)}) if source_kind != "phone" else None
+    if roles is None:
+        if isinstance(body.by, UnsetType):
+            return Ruling("rejected", "unreadable", "/body/by")
+        roles = rules.roles_then(body.by, received.recorded_at, leases)
+    if roles is None:
+        return Ruling("held", "actor_unproven", "/body/by")
+    return None if permit(roles, right) is not None else Ruling("rejected", "not_allowed", "/body/by")
 
 
 def _decode(kind: str, v: int, text: bytes) -> EntryBody:

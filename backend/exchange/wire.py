@@ -56,6 +56,8 @@ class Received(Struct, frozen=True, kw_only=True):
 class Kind(Struct, frozen=True):
     """How entries of one kind are read and what they do."""
 
+    #: What whoever recorded it must hold, as in the rights table; a source's own kinds need `source_data:C`.
+    right: str
     #: Newest version of the body that this server reads.
     v: int
     body: type[EntryBody]

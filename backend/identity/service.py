@@ -266,7 +266,7 @@ def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
                 expires_at=now + rules.SESSION,
             )
         )
-        return token, me(session, Actor(town=town, person=person, roles=_roles(session, person)))
+        return token, me(session, Actor(town=town, person=person, roles=roles_of(session, person)))
 
 
 def sign_out(session: Session, token: str) -> None:
@@ -305,7 +305,8 @@ def all_towns(session: Session) -> list[TownId]:
     return [TownId(town) for town in session.scalars(text("SELECT * FROM all_towns()"))]
 
 
-def _roles(session: Session, person: PersonId) -> frozenset[Role]:
+def roles_of(session: Session, person: PersonId) -> frozenset[Role]:
+    """The person's roles that count now."""
     rows = session.scalars(
         select(RoleGrantRow.role).where(
             RoleGrantRow.person == person, RoleGrantRow.approved_at.is_not(None), RoleGrantRow.withdrawn_at.is_(None)

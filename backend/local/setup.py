@@ -23,12 +23,24 @@ from backend.server import Server
 def found(server: Server, town: UUID, *, slug: str, name: str, domain: str, login: str) -> str:
     """The town exists with one administrator, whose password is returned and kept nowhere."""
     password = secrets.token_urlsafe(12)
+    found_town(server, town, slug=slug, name=name, domain=domain)
+    ensure_administrator(server, TownId(town), login=login, password=password)
+    return password
+
+
+def found_town(server: Server, town: UUID, *, slug: str, name: str, domain: str) -> TownId:
+    """The town exists, without anybody in it."""
     with sessions_of(server.engine, town).begin() as session:
         identity.found_town(session, slug=slug, name=name, domain=domain, now=datetime.now(UTC))
-    add_person(
-        server, TownId(town), login=login, name="Administration", call_sign=login, roles=["admin"], password=password
-    )
-    return password
+    return TownId(town)
+
+
+def ensure_administrator(server: Server, town: TownId, *, login: str, password: str) -> None:
+    """An administrator of this login exists; one that existed before keeps the old password."""
+    with sessions_of(server.engine, town).begin() as session:
+        if any(person.login == login for person in identity.people(session)):
+            return
+    add_person(server, town, login=login, name="Administration", call_sign=login, roles=["admin"], password=password)
 
 
 def town_of(server: Server, slug: str) -> TownId:
