@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 """Importing and publishing catalogues on a real database."""
 
 from collections.abc import Callable

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 """A real year: the 48,330 offences of the town of Moers in 2015 against a catalogue of its 62 commonest numbers."""
 
 import csv

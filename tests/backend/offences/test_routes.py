@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 """The addresses of offences and catalogue, with an actor as the application's guard would make it."""
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 """Recording offences on a real database."""
 
 from collections.abc import Callable, Iterator
