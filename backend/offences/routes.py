@@ -12,7 +12,6 @@ from backend.db import Sessions
 from backend.errors import problems
 from backend.fields import END, Actor, Aware
 from backend.offences import catalogue, queries
-from backend.offences.rules import offence_day
 from backend.offences.wire import CatalogueImport, CatalogueImports, CatalogueOnDay, Offence, OffencePage
 
 After = Annotated[str | None, QueryParameter(max_length=64, description="`after` of the page before.")]
@@ -59,7 +58,7 @@ def get_offence(offence_id: FromPath[UUID], actor: Actor, sessions: Sessions) ->
 def get_catalogue(sessions: Sessions, now: Aware, day: Day = None, prefix: Prefix = "") -> CatalogueOnDay:
     """What is in force on a day, by number."""
     with sessions.begin() as session:
-        return queries.catalogue_on(session, day or offence_day(now), prefix)
+        return queries.catalogue_on(session, day, prefix, now=now)
 
 
 @get(

@@ -51,7 +51,7 @@ def test_what_the_operator_imports_is_in_force_at_once(sessions: Sessions) -> No
         imported.entries,
     )
     with sessions.begin() as session:
-        shown = queries.catalogue_on(session, DAY, "")
+        shown = queries.catalogue_on(session, DAY, "", now=NOW)
     assert (imported.id, list(sample().entries)) == (shown.newest_import, shown.entries)
 
 
@@ -189,6 +189,6 @@ def test_amounts_of_the_json_and_slots_of_the_tables_stand_together(shared_data:
         with sessions.begin() as session:
             import_catalogue(session, None, read(path), now=NOW)
     with sessions.begin() as session:
-        found = {e.tbnr: e for e in queries.catalogue_on(session, DAY, "113140").entries}["113140"]
+        found = {e.tbnr: e for e in queries.catalogue_on(session, DAY, "113140", now=NOW).entries}["113140"]
     assert (20_00, "713002", 0.5) == (found.amount_cents, found.slots[0].table, found.slots[0].upper)
     assert found.text is not None
