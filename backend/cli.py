@@ -181,14 +181,13 @@ def import_catalogue(state: State, slug: str, path: Path) -> None:
 
     with server_of(state) as server:
         done = setup.import_catalogue(server, setup.town_of(server, slug), path)
-    click.echo(
-        f"{done.source}: {done.entries} Einträge, {'veröffentlicht' if done.status == 'published' else 'vorgeschlagen'}."
-    )
+    what = "veröffentlicht" if done.is_new else "war schon eingelesen, nichts geändert"
+    click.echo(f"{done.imported.source}: {done.imported.entries} Einträge, {what}.")
 
 
 @main.command()
 @click.option("--offences", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
-@click.option("--catalogue", type=click.Path(path_type=Path, exists=True), help="Katalog; nur für den eigenen Server.")
+@click.option("--catalogue", type=click.Path(path_type=Path, exists=True), help="Katalog für den eigenen Server.")
 @click.option("--phones", type=click.IntRange(1, 200), default=12, show_default=True)
 @click.option("--server", "address", help="Laufender Server; sonst wird einer für diesen Lauf gestartet.")
 @click.option("--town", "slug", default="probe", show_default=True, help="Kurzname der Stadt.")

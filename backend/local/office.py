@@ -53,7 +53,7 @@ class Office:
         clerk = self._signed_in(login, password)
         found, after = [], None
         while True:
-            query = {"limit": 500} | ({"after": after} if after else {})
+            query = {"limit": 200} | ({"after": after} if after else {})
             page = self._send(clerk, "GET", "/v1/offences", OffencePage, params=query)
             found += [one for one in page.offences if str(one.by) in people]
             after = page.after

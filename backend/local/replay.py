@@ -201,6 +201,6 @@ def _prepare(state: State, options: Options, console: Console) -> tuple[tuple[st
         for login, password in administrators:
             setup.ensure_administrator(server, town, login=login, password=password)
         if options.catalogue is not None:
-            imported = setup.import_catalogue(server, town, options.catalogue)
+            imported = setup.import_catalogue(server, town, options.catalogue).imported
             console.print(f"Katalog {imported.source}: {imported.entries} Einträge")
     return administrators

@@ -16,7 +16,6 @@ from backend.identity.wire import NewPerson
 from backend.local.state import LocalError
 from backend.offences import catalogue, reading
 from backend.offences.parsed import BadCatalogue
-from backend.offences.wire import CatalogueImport
 from backend.server import Server
 
 
@@ -69,7 +68,7 @@ def add_person(
     return person
 
 
-def import_catalogue(server: Server, town: TownId, path: Path | None) -> CatalogueImport:
+def import_catalogue(server: Server, town: TownId, path: Path | None) -> catalogue.Imported:
     """The catalogue's rows are published; `path` None is the small sample of our own words.
 
     Raises:
@@ -80,4 +79,4 @@ def import_catalogue(server: Server, town: TownId, path: Path | None) -> Catalog
     except BadCatalogue as error:
         raise LocalError(str(error)) from error
     with sessions_of(server.engine, town).begin() as session:
-        return catalogue.import_catalogue(session, None, parsed, now=datetime.now(UTC)).imported
+        return catalogue.import_catalogue(session, None, parsed, now=datetime.now(UTC))
