@@ -167,6 +167,16 @@ def _set_town(session: Session, _: SessionTransaction, connection: Connection) -
         connection.exec_driver_sql("SELECT set_config('app.town', %s, true)", (str(town),))
 
 
+def rows(session: Session, statement: str, **values: object) -> list[Any]:
+    """What a fixed statement returns, as rows with attributes; `%(name)s` stand for the values.
+
+    For the few statements of the exchange's hot path: the ORM's own way takes about a millisecond more for each.
+    `statement` MUST be a constant: nothing is ever formatted into it.
+    """
+    result = session.connection().exec_driver_sql(statement, values)
+    return list(result) if result.returns_rows else []
+
+
 class Bulk:
     """One statement that writes many rows of one table: `INSERT … SELECT FROM unnest(…)` with binary arrays.
 

@@ -15,15 +15,14 @@ from backend.exchange.kinds import KINDS
 from backend.exchange.reading import Arriving, subject_of
 from backend.exchange.rules import ACCEPTED, Ruling
 from backend.exchange.tables import JournalEntryRow
-from backend.exchange.wire import EntryBody, Received
+from backend.exchange.wire import EntryBody, Received, Sender
 from backend.fields import Actor, PersonId, SourceId
-from backend.identity.tables import SourceRow
 
 logger = structlog.get_logger()
 
 
 def apply(
-    session: Session, actor: Actor, source: SourceRow, arriving: Sequence[Arriving], parked_seq: int | None
+    session: Session, actor: Actor, source: Sender, arriving: Sequence[Arriving], parked_seq: int | None
 ) -> list[Ruling]:
     """A ruling for each entry, in their order; what was accepted has its effect in this transaction.
 
@@ -117,7 +116,7 @@ def check_database(error: BaseException) -> None:
         raise error
 
 
-def _blocked_subjects(session: Session, source: SourceRow) -> frozenset[tuple[str, str]]:
+def _blocked_subjects(session: Session, source: Sender) -> frozenset[tuple[str, str]]:
     if source.unsettled == 0:
         return frozenset()
     rows = session.execute(

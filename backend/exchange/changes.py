@@ -49,7 +49,7 @@ def pull(session: Session, actor: Actor, request: ExchangeRequest, secret: bytes
     changes = tuple(
         Change(
             scope=device_scope(row.scope),
-            op=row.op,  # type: ignore[arg-type]  # the column's CHECK allows these four
+            op=row.op,
             type=row.type,
             id=str(row.id),
             rev=row.rev,

@@ -10,15 +10,14 @@ from msgspec import Struct, UnsetType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.db import Bulk
+from backend.db import Bulk, rows
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
 from backend.exchange.rules import PersonsLease, Ruling
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
-from backend.exchange.wire import EntryBody, Received, Subject
+from backend.exchange.wire import EntryBody, Received, Sender, Subject
 from backend.fields import Role
 from backend.identity.rules import permit
-from backend.identity.tables import LeaseRow, SourceRow
 from sync.entry import parse_recorded_at
 from sync.exchange import Folded, WireEntry, WireMedia
 
@@ -52,15 +51,15 @@ class Arriving(Struct):
 
 
 def prepare(
-    session: Session, source: SourceRow, new: Sequence[Folded], wires: Sequence[WireEntry], now: datetime
+    session: Session, source: Sender, new: Sequence[Folded], wires: Sequence[WireEntry], now: datetime
 ) -> list[Arriving]:
     """The new entries, each with the ruling that stands before its slice is asked."""
     leases = _leases(session, source)
-    rows = [
+    effects = [
         (source.town, source.id, UUID(o.entry.id), bytes.fromhex(o.entry.commitment), source.incarnation, o.entry.seq)
         for o in new
     ]
-    first_time = set(_EFFECT.write(session, rows))
+    first_time = set(_EFFECT.write(session, effects))
     repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
     arriving = []
     for one, wire in zip(new, wires, strict=True):
@@ -82,7 +81,7 @@ def prepare(
 
 
 def judge_again(
-    session: Session, source: SourceRow, entry: JournalEntryRow, private: JournalPrivateRow
+    session: Session, source: Sender, entry: JournalEntryRow, private: JournalPrivateRow
 ) -> tuple[Received, EntryBody, Ruling | None]:
     """A stored entry as it would arrive today: a newer server may know its kind, a lease may prove its person."""
     received = Received(
@@ -111,18 +110,19 @@ def subject_of(body: EntryBody) -> tuple[str, str] | None:
     return (body.subject.type, body.subject.id) if isinstance(body.subject, Subject) else None
 
 
-def _leases(session: Session, source: SourceRow) -> list[PersonsLease]:
+_LEASES: Final = "SELECT person, roles, issued_at, expires_at FROM lease WHERE source = %(source)s"
+
+
+def _leases(session: Session, source: Sender) -> list[PersonsLease]:
     if source.kind != "phone":
         return []
-    rows = session.execute(
-        select(LeaseRow.person, LeaseRow.roles, LeaseRow.issued_at, LeaseRow.expires_at).where(
-            LeaseRow.source == source.id
-        )
-    )
-    return [PersonsLease(row.person, frozenset(map(Role, row.roles)), row.issued_at, row.expires_at) for row in rows]
+    return [
+        PersonsLease(row.person, frozenset(map(Role, row.roles)), row.issued_at, row.expires_at)
+        for row in rows(session, _LEASES, source=source.id)
+    ]
 
 
-def _repeated(session: Session, source: SourceRow, again: Sequence[Folded]) -> dict[int, Ruling]:
+def _repeated(session: Session, source: Sender, again: Sequence[Folded]) -> dict[int, Ruling]:
     """What an id got that was known before: the stored verdict, or `id_reused` where the content differs."""
     if not again:
         return {}

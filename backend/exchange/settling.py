@@ -10,13 +10,15 @@ import msgspec
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from backend.db import sessions_of
+from backend.db import rows, sessions_of
 from backend.exchange import rules
 from backend.exchange.applying import apply_alone
 from backend.exchange.reading import STANDING, judge_again, standing
 from backend.exchange.rules import Ruling
+from backend.exchange.service import lock
 from backend.exchange.storing import open_entry_task
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
+from backend.exchange.wire import Sender
 from backend.feed import service as feed
 from backend.fields import Actor, SourceId, TownId
 from backend.identity.tables import SourceRow
@@ -45,7 +47,7 @@ def settle_town(engine: Engine, town: TownId, *, now: datetime) -> int:
 
 def settle_source(session: Session, source: SourceId, *, now: datetime) -> int:
     """Up to `BATCH` entries of the source have their verdict, oldest first; what still waits blocks its subject."""
-    row = session.scalars(select(SourceRow).where(SourceRow.id == source).with_for_update(key_share=True)).one()
+    row = lock(session, source)
     open_rows = session.execute(
         select(JournalEntryRow, JournalPrivateRow)
         .join(
@@ -75,11 +77,12 @@ def settle_source(session: Session, source: SourceId, *, now: datetime) -> int:
         settled += 1
         if settled == BATCH:
             break
+    rows(session, "UPDATE source SET unsettled = unsettled - %(settled)s WHERE id = %(id)s", settled=settled, id=source)
     return settled
 
 
 def _ruling(
-    session: Session, source: SourceRow, entry: JournalEntryRow, private: JournalPrivateRow, now: datetime
+    session: Session, source: Sender, entry: JournalEntryRow, private: JournalPrivateRow, now: datetime
 ) -> Ruling | None:
     """The entry's verdict, or None while its reason lasts."""
     first = _first(session, entry)
@@ -114,7 +117,7 @@ def _first(session: Session, entry: JournalEntryRow) -> Ruling | None:
     return standing(row)
 
 
-def _try_later(session: Session, source: SourceRow, entry: JournalEntryRow, now: datetime) -> None:
+def _try_later(session: Session, source: Sender, entry: JournalEntryRow, now: datetime) -> None:
     """The try is counted; after the last one a person learns of the entry."""
     entry.tries += 1
     entry.next_try_at = rules.next_try(entry.tries, now)
@@ -123,11 +126,10 @@ def _try_later(session: Session, source: SourceRow, entry: JournalEntryRow, now:
         work.open_task(session, "office", "entry_parked", subject_type="entry", subject=entry.id, facts=facts, now=now)
 
 
-def _settle(session: Session, source: SourceRow, entry: JournalEntryRow, ruling: Ruling, now: datetime) -> None:
+def _settle(session: Session, source: Sender, entry: JournalEntryRow, ruling: Ruling, now: datetime) -> None:
     """The verdict stands, the source learns it by its feed, and a person if it has no effect."""
     entry.settled_verdict, entry.settled_code, entry.settled_field = ruling.verdict, ruling.code, ruling.field
     entry.settled_at = now
-    source.unsettled -= 1
     session.flush()  # the next entry's look at its first must see it
     verdict = Verdict(
         seq=entry.seq,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -37,6 +37,25 @@ class EntryBody(Struct, frozen=True, kw_only=True):
     subject: Subject | UnsetType = UNSET
     base: Annotated[int, Meta(ge=0, le=2**53 - 1)] | UnsetType = UNSET
     clock: Clock | UnsetType = UNSET
+
+
+class Sender(NamedTuple):
+    """A source whose row is locked: one source, one admission."""
+
+    town: UUID
+    id: UUID
+    kind: str
+    label: str
+    state: str
+    #: The newest one.
+    incarnation: int
+    last_seq: int
+    head: bytes
+    rev: int
+    #: Entries that are held or parked and not settled.
+    unsettled: int
+    revoked_at: datetime | None
+    revoked_reason: str | None
 
 
 class Received(Struct, frozen=True, kw_only=True):
