@@ -10,7 +10,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.errors import (
@@ -106,7 +106,8 @@ def database(request: Request[Any, Any, Any], error: SQLAlchemyError) -> Answer:
         if name in CONSTRAINTS:
             return refused(request, CONSTRAINTS[name]())
     is_gone = isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated)
-    if is_gone or (state is None and isinstance(error, DBAPIError)) or (state or "").startswith(_NOT_NOW):
+    has_no_answer = state is None and isinstance(error, DBAPIError) and not isinstance(error, DataError)
+    if is_gone or has_no_answer or (state or "").startswith(_NOT_NOW):
         logger.warning("database_not_ready", state=state, error=type(error).__name__)
         return refused(request, NotNow())
     return defect(request, error)

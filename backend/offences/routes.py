@@ -39,7 +39,7 @@ def list_offences(actor: Actor, sessions: Sessions, after: After = None, limit: 
     operation_id="getOffence",
     sync_to_thread=True,
     opt={"right": "offence:R", "limits": "oc"},
-    responses=problems(401, 403, 404),
+    responses=problems(400, 401, 403, 404),
 )
 def get_offence(offence_id: UUID, actor: Actor, sessions: Sessions) -> Offence:
     """One offence with all that is kept of it."""
@@ -79,7 +79,7 @@ def list_imports(sessions: Sessions) -> CatalogueImports:
     status_code=HTTP_200_OK,
     sync_to_thread=True,
     opt={"right": "catalogue:A"},
-    responses=problems(401, 403, 404, 409),
+    responses=problems(400, 401, 403, 404, 409),
 )
 def approve_import(import_id: UUID, actor: Actor, sessions: Sessions, now: Aware) -> CatalogueImport:
     """Publish a proposed catalogue, as another person than the one who imported it."""
