@@ -18,8 +18,9 @@ SESSION_COOKIE: Final = "streife_session"
 
 _TELLS: Final = (
     "API of the Streife server. Refusals are `application/problem+json` (RFC 9457). `x-right` names the right that an"
-    " operation needs: a row of the rights table with R, C or A, or `public`, `signed_in` (a person), `source` (a device),"
-    " `member` (either of them). `x-limits` names narrower grants that are let in too: `o` own only, `c` named cases only."
+    " operation needs: a row of the rights table with R, C or A, or `public`, `signed_in` (a person), `source`"
+    " (a device), `member` (either of them). `x-limits` names narrower grants that are let in too: `o` own only,"
+    " `c` named cases only."
 )
 _SCHEMES: Final[dict[str, SecurityScheme | Reference]] = {
     "session": SecurityScheme(
@@ -81,8 +82,7 @@ def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
 def _close(schemas: dict[str, Any], handlers: Iterable[HTTPRouteHandler]) -> None:
     """Inputs that refuse unknown fields say so; msgspec never writes it."""
     for handler in handlers:
-        field = handler.parsed_data_field
-        struct = field.annotation if field is not None else None
-        if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
-            if struct.__struct_config__.forbid_unknown_fields:
-                schemas[struct.__name__]["additionalProperties"] = False
+        struct = handler.parsed_data_field.annotation if handler.parsed_data_field is not None else None
+        config = getattr(struct, "__struct_config__", None)
+        if config is not None and config.forbid_unknown_fields:
+            schemas[struct.__name__]["additionalProperties"] = False

@@ -18,7 +18,7 @@ from backend.feed.routes import EVENTS, is_still_allowed
 from backend.fields import Actor
 from backend.identity.service import Found
 from backend.server import Server
-from sync.exchange import MAX_PLAIN, ExchangeRequest, ExchangeResponse
+from sync.exchange import ExchangeRequest, ExchangeResponse
 from sync.pulled import SnapshotPage
 
 #: A deadlock is tried again so often, then the source tries (design/sync.md 4.1).
@@ -31,7 +31,7 @@ TRIES = 3
     status_code=HTTP_200_OK,
     sync_to_thread=True,
     opt={"right": "source", "locked_out_too": True},
-    request_max_body_size=MAX_PLAIN,
+    request_max_body_size=None,  # `gzipped` counts, packed or not
     middleware=[gzipped],
     responses=problems(400, 401, 403, 413, 415),
 )

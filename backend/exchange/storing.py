@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
-from uuid import UUID
 
 import msgspec
 from sqlalchemy import select

@@ -57,9 +57,7 @@ def record(
 def authenticate(session: Session, token: str, *, now: datetime) -> Found | None:
     """Who holds this token now; None where nobody does. Reads across towns through `find_actor`."""
     hashed = token_hash(token)
-    row = session.execute(
-        text("SELECT * FROM find_actor(:token, :now)"), {"token": hashed, "now": now}
-    ).one_or_none()
+    row = session.execute(text("SELECT * FROM find_actor(:token, :now)"), {"token": hashed, "now": now}).one_or_none()
     if row is None:
         return None
     person = PersonId(row.person) if row.person else None
