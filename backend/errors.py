@@ -285,8 +285,11 @@ def all_problems() -> list[type[DomainError]]:
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """What a route's `responses=` says about refusals; it replaces the framework's own description of a 400."""
-    titles = {status: next(c for c in all_problems() if c.status == status) for status in statuses}
+    """What a route's `responses=` says about refusals; it replaces the framework's own description of a 400.
+
+    500 and 503 stand at every route without being named: a defect or a database that is away can happen anywhere.
+    """
+    titles = {status: next(c for c in all_problems() if c.status == status) for status in {*statuses, 500, 503}}
     return {
         status: ResponseSpec(
             Problem,

@@ -56,7 +56,7 @@ def secure_headers(app: ASGIApp) -> ASGIApp:
     tags=["server"],
     sync_to_thread=True,
     opt={"right": "public"},
-    responses=problems(503),
+    responses=problems(),
 )
 def health(sessions: Sessions) -> Health:
     """Whether the server can reach its database."""

@@ -112,7 +112,7 @@ def check_database(error: BaseException) -> None:
     state = getattr(error.orig, "sqlstate", None)
     if rules.is_for_all(state) or error.connection_invalidated:
         raise NotNow from error
-    if rules.is_worth_repeating(state) or state == "57014":
+    if rules.is_worth_repeating(state) or state == rules.STATEMENT_TIMEOUT:
         raise error
 
 

@@ -32,6 +32,8 @@ ACCEPTED: Final = Ruling("accepted")
 
 #: SQLSTATE classes and codes of a database that cannot work now: the request fails as a whole, never an entry.
 _NOT_NOW: Final = ("08", "53", "55P03", "57P", "58")
+#: SQLSTATE of a statement that took longer than it may.
+STATEMENT_TIMEOUT: Final = "57014"
 _AGAIN: Final = frozenset({"40001", "40P01"})
 
 

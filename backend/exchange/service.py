@@ -60,7 +60,7 @@ def exchange(
     actor: Actor,
     request: ExchangeRequest,
     *,
-    is_revoked: bool,
+    is_locked_out: bool,
     secret: bytes,
     record_key: SourceKey,
     now: datetime,
@@ -79,8 +79,8 @@ def exchange(
     except InvalidEntry as error:
         raise BadEnvelope(field=pointer(error.field), detail=error.reason) from error
     assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
-    pulled = None if is_revoked else pull(session, actor, request, secret)
-    if request.entries or is_revoked:
+    pulled = None if is_locked_out else pull(session, actor, request, secret)
+    if request.entries or is_locked_out:
         admitted = admit(session, actor, request, now=now)
     else:
         admitted = Admitted(_last_seq(session, actor, request))

@@ -111,7 +111,7 @@ def enrol(session: Session, data: EnrolRequest, record_key: SourceKey, *, now: d
 
     Raises:
         CodeUsed: the code is unknown, used, out of date or for another kind of device.
-        BadInput, BadProof: the key is no P-256 key, or the signature is not its own.
+        BadInput, BadProof: the key is no P-256 key or not a new one, or the signature is not its own.
         SourceRevoked: the known device was locked out.
     """
     code = _take_code(session, data.code, now)
@@ -320,6 +320,8 @@ def _begin_incarnation(
 ) -> Enrolled:
     known_until = row.last_contact_at or row.enrolled_at
     previous = Previous(last_seq=row.last_seq, at=entry.format_instant(known_until)) if row.incarnation else UNSET
+    if session.scalar(select(SourceKeyRow.incarnation).where(SourceKeyRow.spki == key.spki).limit(1)) is not None:
+        raise BadInput(field="/public_key", detail="a journal's key is used for no other journal")
     incarnation = row.incarnation + 1
     genesis = entry.genesis_hash(str(row.id), incarnation, key.sha256)
     session.add(
