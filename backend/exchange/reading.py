@@ -18,7 +18,6 @@ from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPr
 from backend.exchange.wire import EntryBody, Received, Sender, Subject
 from backend.fields import Role
 from backend.identity.rules import permit
-from sync.entry import parse_recorded_at
 from sync.exchange import Folded, WireEntry, WireMedia
 
 _EFFECT: Final = Bulk(
@@ -63,15 +62,14 @@ def prepare(
     repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
     arriving = []
     for one, wire in zip(new, wires, strict=True):
-        recorded_at, zone = parse_recorded_at(one.entry.recorded_at)
         received = Received(
             id=UUID(one.entry.id),
             source=source.id,
             incarnation=source.incarnation,
             seq=one.entry.seq,
             kind=one.entry.kind,
-            recorded_at=recorded_at,
-            zone=zone,
+            recorded_at=one.recorded_at,
+            zone=one.zone,
             received_at=now,
             media=wire.media,
         )
