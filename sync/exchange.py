@@ -169,7 +169,7 @@ class ExchangeResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Folded(NamedTuple):
-    """An arrived entry with its private parts, its place in the chain (32 bytes), and when it was recorded, and where."""
+    """An arrived entry with its private parts, its place in the chain (32 bytes), and when and in which zone it was."""
 
     entry: Entry
     salt: bytes

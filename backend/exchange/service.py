@@ -139,7 +139,7 @@ _CONTACT: Final = (
     " schema = %(schema)s WHERE id = %(id)s"
 )
 _MOVE: Final = (
-    "UPDATE source SET last_seq = %(seq)s, head = %(head)s, rev = rev + 1, unsettled = unsettled + %(opened)s,"
+    "UPDATE source SET last_seq = %(seq)s, head = %(head)s, rev = rev + 1, unsettled = unsettled + %(opened)s,"  # noqa: S608 - constants
     + _CONTACT
 )
 _TOUCH: Final = "UPDATE source SET" + _CONTACT + " AND (last_contact_at IS NULL OR last_contact_at < %(stale)s)"
