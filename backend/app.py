@@ -13,7 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, Reference, SecurityScheme
+from litestar.openapi.spec import Components, Reference, SecurityRequirement, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from backend import __version__, pages
@@ -85,7 +85,8 @@ def create(server: Server | None = None) -> Litestar:
     )
     app.state.server = server
     app.state.who = who
-    check_rights(app)
+    for handler, right in check_rights(app):
+        handler.security = requirement(right)
     return app
 
 
@@ -109,12 +110,21 @@ def describe() -> OpenAPIConfig:
     )
 
 
-def check_rights(app: Litestar) -> None:
-    """Every route names the right that it needs.
+def requirement(right: str) -> list[SecurityRequirement]:
+    """The right as the API's description names it: with who can hold it, as OpenAPI 3.1 names a role."""
+    if right == "public":
+        return [{}]
+    holders = {"source": ["lease"], "member": ["session", "lease"]}.get(right, ["session"])
+    return [{holder: [right]} for holder in holders]
+
+
+def check_rights(app: Litestar) -> list[tuple[HTTPRouteHandler, str]]:
+    """Every route names the right that it needs; the handlers of ours, each with its right.
 
     Raises:
         LookupError: a route names none, or one that the rights table does not know; the server does not start.
     """
+    named = []
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             if not isinstance(handler, HTTPRouteHandler) or _is_the_frameworks(handler, route.path):
@@ -122,6 +132,8 @@ def check_rights(app: Litestar) -> None:
             right = handler.opt.get("right")
             if not isinstance(right, str) or (right not in rules.UNROLED and not rules.is_right(right)):
                 raise LookupError(f"{route.path}: `opt` names no right of the rights table, but {right!r}")
+            named.append((handler, right))
+    return named
 
 
 def _is_the_frameworks(handler: BaseRouteHandler, path: str) -> bool:
