@@ -1,7 +1,7 @@
 // Pages of one server: `index.html` is the sign-in and the live screens, `reference/` describes the API.
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
-import { onlyUsed } from "./build/only_used.ts";
+import { onlyUsed } from "./only_used.ts";
 
 const page = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 

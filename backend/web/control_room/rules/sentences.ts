@@ -77,8 +77,8 @@ function impossible(facts: Facts): string {
   if (recorded === null) return "Kein Verwarnungsgeld hat diesen Betrag";
   const rule =
     recorded < 500
-      ? "ein Verwarnungsgeld beginnt bei 5\u00a0EUR (§\u00a056 Abs.\u00a01 OWiG)"
-      : "bis 55\u00a0EUR gibt es nur Schritte von 5\u00a0EUR (§\u00a02 Abs.\u00a03 BKatV)";
+      ? "Verwarnungsgeld gibt es ab 5\u00a0EUR (§\u00a056\u00a0Abs.\u00a01\u00a0OWiG)"
+      : "bis 55\u00a0EUR gibt es nur Schritte von 5\u00a0EUR (§\u00a02\u00a0Abs.\u00a03\u00a0BKatV)";
   return `erfasst ${amount(recorded)}; ${rule}`;
 }
 

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { OffenceLine } from "../../api/wire.ts";
 import { Diamond, Triangle } from "../../look/Mark.tsx";
 import type { Board } from "../rules/board.ts";
-import { amountInColumn, count, dateOf, dayOf, many, timeOf } from "../rules/format.ts";
+import { amountInColumn, count, dateOf, dayOf, timeOf } from "../rules/format.ts";
 import { markOf, say } from "../rules/sentences.ts";
 import { go, hashOf, place } from "../state/address.ts";
 import { arrivals } from "../state/live.ts";
@@ -11,7 +11,7 @@ import { Details } from "./Details.tsx";
 import { useHold } from "./hold.ts";
 import { WaitingRows } from "./Waiting.tsx";
 
-const COLUMNS = 7;
+const COLUMNS = 8;
 
 const FILTERS = [
   { only: "", name: "Alle", takes: () => true },
@@ -52,16 +52,17 @@ export function Offences({ board }: { readonly board: Board }) {
         ))}
       </div>
       <WaitingRows waiting={waiting} one="neue Anzeige" more="neue Anzeigen" release={release} />
-      <div {...zone}>
+      <div class="st-list" {...zone}>
         <table class="st-table st-offences">
           <thead>
             <tr>
               <th aria-sort="descending">Eingang ↓</th>
               <th>Tatbestand</th>
-              <th>Tatort</th>
+              <th>Tatort, Tatzeit</th>
               <th>Kennzeichen</th>
               <th class="st-num">Betrag</th>
               <th>Befunde</th>
+              <th>Fotos</th>
               <th>Erfasst von</th>
             </tr>
           </thead>
@@ -106,13 +107,13 @@ function Row({ line, board, isOpen }: Listed) {
           >
             {line.tbnr}
           </button>
+        </td>
+        <td>
+          {line.street} {line.house_no}
           <small>
             {dayOf(occurred) === dayOf(received) ? "" : `${dateOf(occurred)}, `}
             {timeOf(occurred)} Uhr
           </small>
-        </td>
-        <td>
-          {line.street} {line.house_no}
         </td>
         <td class="st-plate">
           {line.plate ?? <span class="st-muted">ohne</span>}
@@ -123,6 +124,9 @@ function Row({ line, board, isOpen }: Listed) {
         </td>
         <td>
           <Findings line={line} />
+        </td>
+        <td>
+          <Photos line={line} />
         </td>
         <td>{officer}</td>
       </tr>
@@ -141,10 +145,7 @@ function Row({ line, board, isOpen }: Listed) {
 }
 
 function Findings({ line }: { readonly line: OffenceLine }) {
-  const missing = line.media_state === "awaiting";
-  if (line.findings.length === 0 && !missing) {
-    return <span class="st-muted">{line.photos > 0 ? many(line.photos, "Foto", "Fotos") : "keine"}</span>;
-  }
+  if (line.findings.length === 0) return <span class="st-muted">keine</span>;
   return (
     <ul class="st-marks">
       {line.findings.map((finding) => (
@@ -153,13 +154,17 @@ function Findings({ line }: { readonly line: OffenceLine }) {
           {markOf(finding)}
         </li>
       ))}
-      {missing && (
-        <li>
-          <Diamond label="fehlt noch" />
-          {many(line.photos, "Foto", "Fotos")} unterwegs
-        </li>
-      )}
     </ul>
+  );
+}
+
+function Photos({ line }: { readonly line: OffenceLine }) {
+  if (line.photos === 0) return <span class="st-muted">keine</span>;
+  return (
+    <span class="st-photos">
+      {line.photos}
+      {line.media_state === "awaiting" && <Diamond label="noch unterwegs" />}
+    </span>
   );
 }
 

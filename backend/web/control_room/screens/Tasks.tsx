@@ -33,7 +33,7 @@ export function Tasks({ board, me }: { readonly board: Board; readonly me: Me })
         </div>
       </div>
       <Filter board={board} chosen={group ?? ""} />
-      <div {...zone}>
+      <div class="st-list" {...zone}>
         <table class="st-table st-tasks">
           <thead>
             <tr>
