@@ -7,18 +7,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response, get
 from litestar.config.compression import CompressionConfig
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, Reference, SecurityRequirement, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from backend import __version__, pages
+from backend import description, pages
 from backend.db import Sessions, sessions_of
-from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn
+from backend.description import SESSION_COOKIE
+from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
 from backend.exchange import routes as exchange
 from backend.feed import routes as feed
 from backend.feed import service as feed_service
@@ -32,8 +31,6 @@ from backend.problems import handlers
 from backend.server import Server
 from backend.settings import from_environment
 from backend.work import routes as work
-
-SESSION_COOKIE = "streife_session"
 
 ROUTERS: list[ControllerRouterHandler] = [
     identity.router,
@@ -65,101 +62,85 @@ def create(server: Server | None = None) -> Litestar:
             server.engine.dispose()
 
     app = Litestar(
-        route_handlers=[*ROUTERS, *pages.static(server.settings)],
+        route_handlers=[*ROUTERS, describe_api, *pages.static(server.settings)],
         guards=[guard],
-        dependencies={
-            "actor": Provide(provide_actor, sync_to_thread=False),
-            "sessions": Provide(provide_sessions, sync_to_thread=False),
-            "server": Provide(provide_server, sync_to_thread=False),
-            "now": Provide(provide_now, sync_to_thread=False),
-        },
+        dependencies=dependencies(),
         exception_handlers=handlers(),
         middleware=[pages.secure_headers],
         compression_config=CompressionConfig(
             backend="gzip", gzip_compress_level=6, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", "/assets/"]
         ),
         lifespan=[lifespan],
-        openapi_config=describe(),
+        openapi_config=None,
         request_max_body_size=256 * 1024,
         debug=False,
     )
     app.state.server = server
     app.state.who = who
-    for handler, right in check_rights(app):
-        handler.security = requirement(right)
+    check_rights(app)
     return app
 
 
-def describe() -> OpenAPIConfig:
-    """How the API describes itself."""
-    schemes: dict[str, SecurityScheme | Reference] = {
-        "session": SecurityScheme(
-            type="apiKey", security_scheme_in="cookie", name=SESSION_COOKIE, description="A person at a screen."
-        ),
-        "lease": SecurityScheme(type="http", scheme="bearer", description="A device with a lease (sync/README.md)."),
+def dependencies() -> dict[str, Provide]:
+    """What handlers may ask for by name."""
+    return {
+        "actor": Provide(provide_actor, sync_to_thread=False),
+        "sessions": Provide(provide_sessions, sync_to_thread=False),
+        "server": Provide(provide_server, sync_to_thread=False),
+        "now": Provide(provide_now, sync_to_thread=False),
     }
-    return OpenAPIConfig(
-        title="Streife",
-        version=__version__,
-        description="API of the Streife server. Refusals are `application/problem+json` (RFC 9457).",
-        use_handler_docstrings=True,
-        components=[Components(security_schemes=schemes)],
-        security=[{"session": []}, {"lease": []}],
-        path="/v1/openapi",
-        render_plugins=[],
-    )
 
 
-def requirement(right: str) -> list[SecurityRequirement]:
-    """The right as the API's description names it: with who can hold it, as OpenAPI 3.1 names a role."""
-    if right == "public":
-        return [{}]
-    holders = {"source": ["lease"], "member": ["session", "lease"]}.get(right, ["session"])
-    return [{holder: [right]} for holder in holders]
+@get("/v1/openapi/openapi.json", include_in_schema=False, sync_to_thread=True, opt={"right": "public"})
+def describe_api() -> Response[str]:
+    """This API's description; the same text as `streife openapi` writes."""
+    return Response(description.text(), media_type="application/vnd.oai.openapi+json")
 
 
-def check_rights(app: Litestar) -> list[tuple[HTTPRouteHandler, str]]:
-    """Every route names the right that it needs; the handlers of ours, each with its right.
+def check_rights(app: Litestar) -> None:
+    """Every route names the right that it needs.
 
     Raises:
         LookupError: a route names none, or one that the rights table does not know; the server does not start.
     """
-    named = []
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
-            if not isinstance(handler, HTTPRouteHandler) or _is_the_frameworks(handler, route.path):
+            if not isinstance(handler, HTTPRouteHandler) or _is_the_frameworks(handler):
                 continue
             right = handler.opt.get("right")
             if not isinstance(right, str) or (right not in rules.UNROLED and not rules.is_right(right)):
                 raise LookupError(f"{route.path}: `opt` names no right of the rights table, but {right!r}")
-            named.append((handler, right))
-    return named
 
 
-def _is_the_frameworks(handler: BaseRouteHandler, path: str) -> bool:
-    """The answers that the framework adds: OPTIONS, which tells the methods, and the API's description."""
-    return handler.opt.get("right") is None and (
-        path.startswith("/v1/openapi") or getattr(handler, "http_methods", None) == {"OPTIONS"}
-    )
+def _is_the_frameworks(handler: BaseRouteHandler) -> bool:
+    """The answer that the framework adds: OPTIONS, which tells the methods."""
+    return handler.opt.get("right") is None and getattr(handler, "http_methods", None) == {"OPTIONS"}
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Lets a request in where the caller holds the right that the route names.
 
     Raises:
-        NotSignedIn, NotAllowed, ForeignOrigin: see there.
+        NotSignedIn, NotAllowed, ForeignOrigin, UnsupportedMedia: see there.
     """
     right = handler.opt.get("right")
-    if right == "public" or _is_the_frameworks(handler, connection.scope["path"]):
+    if _is_the_frameworks(handler):
         return
     if right is None:
         raise NotAllowed
+    if connection.scope.get("method", "GET") not in ("GET", "HEAD") and "authorization" not in connection.headers:
+        _check_origin(connection)
+    if right != "public":
+        connection.scope["auth"] = await _let_in(connection, right, handler)
+    if isinstance(handler, HTTPRouteHandler) and handler.parsed_data_field is not None:
+        _check_media_type(connection)
+
+
+async def _let_in(connection: ASGIConnection[Any, Any, Any, Any], right: str, handler: BaseRouteHandler) -> Found:
     found = await asyncio.to_thread(who, connection)
     if found is None:
         raise NotSignedIn
-    if SESSION_COOKIE in connection.cookies and connection.scope.get("method", "GET") not in ("GET", "HEAD"):
-        _check_origin(connection)
-    connection.scope["auth"] = Found(_allowed(found, right, handler), found.source_kind, found.is_revoked)
+    return found._replace(actor=_allowed(found, right, handler))
 
 
 def who(connection: ASGIConnection[Any, Any, Any, Any]) -> Found | None:
@@ -176,7 +157,7 @@ def who(connection: ASGIConnection[Any, Any, Any, Any]) -> Found | None:
 
 def _allowed(found: Found, right: str, handler: BaseRouteHandler) -> Actor:
     actor = found.actor
-    if found.is_revoked and not handler.opt.get("revoked_too"):
+    if found.is_locked_out and not handler.opt.get("locked_out_too"):
         raise NotSignedIn
     if right in rules.UNROLED:
         wanted = {"signed_in": actor.source is None, "source": actor.source is not None, "member": True}
@@ -190,12 +171,18 @@ def _allowed(found: Found, right: str, handler: BaseRouteHandler) -> Actor:
 
 
 def _check_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    """A browser says where a request comes from; only our own pages may write with its cookie."""
+    """A browser says where a request comes from; only our own pages may write, or sign in, with its cookies."""
     site = connection.headers.get("sec-fetch-site")
     origin = connection.headers.get("origin")
     own = {f"{scheme}://{connection.headers.get('host')}" for scheme in ("http", "https")}
     if (site is not None and site not in ("same-origin", "none")) or (origin is not None and origin not in own):
         raise ForeignOrigin
+
+
+def _check_media_type(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Forms of foreign pages can send any text, but never name it JSON without asking first (Fetch, CORS-safelist)."""
+    if connection.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMedia(field="", detail="Content-Type is not application/json")
 
 
 def provide_actor(request: Request[Any, Any, Any]) -> Actor:

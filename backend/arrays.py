@@ -17,7 +17,9 @@ from psycopg.pq import Format
 _NULL: Final = b"\xff\xff\xff\xff"
 _length: Final = Struct(">i").pack
 _bigint: Final = Struct(">iq").pack
+_smallint: Final = Struct(">ih").pack
 _integer: Final = Struct(">ii").pack
+_smallint: Final = Struct(">ih").pack
 _float: Final = Struct(">id").pack
 _header: Final = Struct(">iiIii").pack
 #: PostgreSQL counts instants in microseconds and days from here.
@@ -49,7 +51,9 @@ _TYPES: Final[Mapping[str, _Type]] = MappingProxyType(
         "BYTEA": _Type(17, 1001, _bytes),
         "DATE": _Type(1082, 1182, lambda value: _integer(4, value.toordinal() - _EPOCH_DAY)),
         "DOUBLE PRECISION": _Type(701, 1022, lambda value: _float(8, value)),
+        "INTEGER": _Type(23, 1007, lambda value: _integer(4, value)),
         "JSONB": _Type(3802, 3807, lambda value: _bytes(b"\x01" + value.encode())),
+        "SMALLINT": _Type(21, 1005, lambda value: _smallint(2, value)),
         "TEXT": _Type(25, 1009, _text),
         "TIMESTAMP WITH TIME ZONE": _Type(1184, 1185, lambda value: _bigint(8, (value - _EPOCH) // _MICROSECOND)),
         "UUID": _Type(2950, 2951, lambda value: b"\0\0\0\x10" + value.bytes),

@@ -3,6 +3,8 @@
 A number is `<status>.<n>`: given once, never changed, never used again (`tests/backend/test_errors.py` holds the list).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Final
 
 from litestar.openapi.datastructures import ResponseSpec
@@ -265,14 +267,29 @@ class NotNow(DomainError):
     advice = "Der Server ist gerade nicht bereit. Nichts ging verloren; es wird von selbst erneut versucht."
 
 
+#: What a broken constraint means to whoever sent the row; every other one is a defect.
+CONSTRAINTS: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
+    {
+        "uq_person_town_login": NameTaken,
+        "uq_town_slug": NameTaken,
+        "uq_town_domain": NameTaken,
+        "fk_role_grant_town_person": ForeignId,
+        "pk_offence": IdReused,
+    }
+)
+
+
 def all_problems() -> list[type[DomainError]]:
     """Every refusal, ordered by its number."""
     return sorted(DomainError.__subclasses__(), key=lambda cls: (cls.status, cls.number))
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """What a route's `responses=` says about refusals; it replaces the framework's own description of a 400."""
-    titles = {status: next(c for c in all_problems() if c.status == status) for status in statuses}
+    """What a route's `responses=` says about refusals; it replaces the framework's own description of a 400.
+
+    500 and 503 stand at every route without being named: a defect or a database that is away can happen anywhere.
+    """
+    titles = {status: next(c for c in all_problems() if c.status == status) for status in {*statuses, 500, 503}}
     return {
         status: ResponseSpec(
             Problem,

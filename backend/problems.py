@@ -10,17 +10,16 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.errors import (
+    CONSTRAINTS,
     PROBLEM_MEDIA_TYPE,
     BadInput,
     Defect,
     DomainError,
-    ForeignId,
     MethodNotAllowed,
-    NameTaken,
     NotAllowed,
     NotFound,
     NotNow,
@@ -32,14 +31,6 @@ from backend.errors import (
 )
 
 logger = structlog.get_logger()
-
-#: What a broken constraint means to whoever sent the row; every other one is a defect.
-CONSTRAINTS: Mapping[str, type[DomainError]] = {
-    "uq_person_town_login": NameTaken,
-    "uq_town_slug": NameTaken,
-    "uq_town_domain": NameTaken,
-    "fk_role_grant_town_person": ForeignId,
-}
 
 _BY_STATUS: Mapping[int, type[DomainError]] = {
     400: BadInput,
@@ -54,6 +45,7 @@ _BY_STATUS: Mapping[int, type[DomainError]] = {
 #: SQLSTATE classes of a database that cannot work now (design/sync.md 4.1).
 _NOT_NOW = ("08", "53", "55P03", "57", "58", "40")
 _DECODER_PATH = re.compile(r" - at `(?:\$|key in )(?P<path>.*)`$")
+_DECODER_NAMES = re.compile(r"(?:missing required|contains unknown) field `(.*)`$")
 Answer = Response[Problem]
 
 
@@ -106,7 +98,8 @@ def database(request: Request[Any, Any, Any], error: SQLAlchemyError) -> Answer:
         if name in CONSTRAINTS:
             return refused(request, CONSTRAINTS[name]())
     is_gone = isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated)
-    if is_gone or (state is None and isinstance(error, DBAPIError)) or (state or "").startswith(_NOT_NOW):
+    has_no_answer = state is None and isinstance(error, DBAPIError) and not isinstance(error, DataError)
+    if is_gone or has_no_answer or (state or "").startswith(_NOT_NOW):
         logger.warning("database_not_ready", state=state, error=type(error).__name__)
         return refused(request, NotNow())
     return defect(request, error)
@@ -132,12 +125,18 @@ def _faults(error: HTTPException) -> list[Pointed]:
 
 
 def _fault(message: str, key: str) -> Pointed:
-    """A JSON pointer out of the decoder's words: `Expected … - at `$.entries[0].seq``."""
+    """A JSON pointer out of the decoder's words: `Expected … - at `$.entries[0].seq``.
+
+    `key` is the parameter's name where the fault is none of the body's.
+    """
     found = _DECODER_PATH.search(message)
-    path = found["path"] if found else key
     detail = _DECODER_PATH.sub("", message) if found else message
-    _, _, missing = detail.partition("missing required field `")
-    path = f"{path}.{missing.rstrip('`')}" if missing else path
-    path = path.replace("[...]", "").replace("[", ".").replace("]", "")
-    pointer = "".join(f"/{part}" for part in path.split(".") if part)
+    path = found["path"].partition("[...]")[0] if found else ""
+    parts = [part for part in path.replace("[", ".").replace("]", "").split(".") if part]
+    named = _DECODER_NAMES.search(detail)
+    if named:
+        parts.append(named[1])
+    elif not found and key not in ("", "data"):
+        parts = [key]
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
     return Pointed(pointer=pointer, detail=detail or "not readable")

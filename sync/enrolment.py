@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from sync.exchange import Control, InstantText, Positive, SealText, Stop
+from sync.exchange import AppName, Control, InstantText, Number, Positive, SealText, Stop
 
 SourceKind = Literal["phone", "dock", "gateway"]
 RenewalReason = Literal["key_lost", "journal_lost", "forked", "planned"]
@@ -23,8 +23,8 @@ class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
     kind: SourceKind
     public_key: KeyText
     proof: SealText
-    app: Annotated[str, Meta(max_length=100)]
-    schema: Annotated[int, Meta(ge=0)]
+    app: AppName
+    schema: Number
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

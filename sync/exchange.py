@@ -42,6 +42,7 @@ InstantText = Annotated[str, Meta(pattern=r"^[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z$", 
 ScopeName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9:_.-]{0,99}$(?!\n)", max_length=100)]
 Cursor = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$(?!\n)", max_length=200)]
 Number = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+AppName = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 Positive = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
 Judgement = Literal["accepted", "rejected", "conflict", "held", "parked"]
@@ -87,7 +88,7 @@ class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """One push and pull. `prev` and `seal` stand only beside `entries`, whose `seq` rises by one."""
 
     incarnation: Positive
-    app: Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
+    app: AppName
     schema: Number
     now: InstantText
     last_seq: Number

@@ -5,25 +5,24 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec import UnsetType
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.db import savepoint
-from backend.errors import DomainError, NotNow
+from backend.errors import CONSTRAINTS, DomainError, IdReused, NotNow
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
 from backend.exchange.reading import Arriving, subject_of
 from backend.exchange.rules import ACCEPTED, Ruling
 from backend.exchange.tables import JournalEntryRow
-from backend.exchange.wire import EntryBody, Received
+from backend.exchange.wire import EntryBody, Received, Sender
 from backend.fields import Actor, PersonId, SourceId
-from backend.identity.tables import SourceRow
 
 logger = structlog.get_logger()
 
 
 def apply(
-    session: Session, actor: Actor, source: SourceRow, arriving: Sequence[Arriving], parked_seq: int | None
+    session: Session, actor: Actor, source: Sender, arriving: Sequence[Arriving], parked_seq: int | None
 ) -> list[Ruling]:
     """A ruling for each entry, in their order; what was accepted has its effect in this transaction.
 
@@ -79,11 +78,20 @@ def apply_alone(session: Session, actor: Actor, received: Received, body: EntryB
             return _trust(session, actor, received, body)
     except DomainError as error:
         return Ruling("conflict" if error.is_conflict else "rejected", error.code, error.field)
+    except IntegrityError as error:
+        refusal = CONSTRAINTS.get(getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "")
+        if refusal is not None:
+            return Ruling("rejected", refusal.code, "/id" if refusal is IdReused else None)
+        return _parked(received, error)
     except Exception as error:
         check_database(error)
-        # Never the payload: only what failed, and where the entry stands.
-        logger.error("entry_parked", source=str(received.source), seq=received.seq, error=type(error).__name__)  # noqa: TRY400
-        return Ruling("parked", "server_error")
+        return _parked(received, error)
+
+
+def _parked(received: Received, error: Exception) -> Ruling:
+    """Never the payload: only what failed, and where the entry stands."""
+    logger.error("entry_parked", source=str(received.source), seq=received.seq, error=type(error).__name__)
+    return Ruling("parked", "server_error")
 
 
 def _trust(session: Session, actor: Actor, received: Received, body: EntryBody) -> Ruling:
@@ -104,11 +112,11 @@ def check_database(error: BaseException) -> None:
     state = getattr(error.orig, "sqlstate", None)
     if rules.is_for_all(state) or error.connection_invalidated:
         raise NotNow from error
-    if rules.is_worth_repeating(state) or state == "57014":
+    if rules.is_worth_repeating(state) or state == rules.STATEMENT_TIMEOUT:
         raise error
 
 
-def _blocked_subjects(session: Session, source: SourceRow) -> frozenset[tuple[str, str]]:
+def _blocked_subjects(session: Session, source: Sender) -> frozenset[tuple[str, str]]:
     if source.unsettled == 0:
         return frozenset()
     rows = session.execute(

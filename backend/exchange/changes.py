@@ -49,7 +49,7 @@ def pull(session: Session, actor: Actor, request: ExchangeRequest, secret: bytes
     changes = tuple(
         Change(
             scope=device_scope(row.scope),
-            op=row.op,  # type: ignore[arg-type]  # the column's CHECK allows these four
+            op=row.op,
             type=row.type,
             id=str(row.id),
             rev=row.rev,
@@ -67,17 +67,17 @@ def snapshot(session: Session, actor: Actor, scope: str, after: str | None, secr
     The first page pins that cursor, and `after` carries it: what changes meanwhile comes by the feed.
 
     Raises:
-        BadInput: the scope is not granted to this device, or `after` is not one of its own.
+        BadInput: the scope is not granted to this device, or `after` is not one of its own or of another history.
     """
     assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
     names = {device_scope(stored): stored for stored in actor.scopes}
     if scope not in names:
         raise BadInput(field="/scope", detail="not granted to this device")
     until = feed.horizon(session)
-    place = Place(scope, until.xid, "", UUID(int=0))
+    place = Place(until.epoch, scope, until.xid, "", UUID(int=0))
     if after is not None:
         opened = open_place(secret, actor.town, actor.source, after)
-        if opened is None or opened.scope != scope:
+        if opened is None or opened.scope != scope or opened.epoch != until.epoch:
             raise BadInput(field="/after", detail="not a page of this scope")
         place = opened
     rows = feed.rows_after(session, names[scope], place, PAGE)

@@ -26,7 +26,7 @@ def gzipped(app: ASGIApp) -> ASGIApp:
     async def unpack(scope: Scope, receive: Receive, send: Send) -> None:
         encoding = Headers.from_scope(scope).get("content-encoding", "identity").lower()
         if encoding == "identity":
-            await app(scope, receive, send)
+            await app(scope, _counted(receive), send)
             return
         if encoding != "gzip":
             raise UnsupportedMedia(field="", detail="Content-Encoding is not gzip")
@@ -48,6 +48,26 @@ def gzipped(app: ASGIApp) -> ASGIApp:
     return unpack
 
 
+def _too_large() -> TooLarge:
+    return TooLarge(stop=Stop(code="too_large", max_bytes=MAX_PLAIN, max_entries=MAX_ENTRIES))
+
+
+def _counted(receive: Receive) -> Receive:
+    """As `receive`, until more came than a request may hold."""
+    size = 0
+
+    async def count() -> HTTPReceiveMessage:
+        nonlocal size
+        message = await receive()
+        if message["type"] == "http.request":
+            size += len(message["body"])
+            if size > MAX_PLAIN:
+                raise _too_large()
+        return message  # type: ignore[return-value]  # or a disconnect
+
+    return count
+
+
 async def _plain(receive: Receive) -> bytes:
     unpacker = zlib.decompressobj(_GZIP)
     plain, packed_size, more = bytearray(), 0, True
@@ -61,7 +81,7 @@ async def _plain(receive: Receive) -> bytes:
             packed_size += len(packed)
             plain += unpacker.decompress(packed, MAX_PLAIN + 1 - len(plain))
             if packed_size > MAX_COMPRESSED or len(plain) > MAX_PLAIN:
-                raise TooLarge(stop=Stop(code="too_large", max_bytes=MAX_PLAIN, max_entries=MAX_ENTRIES))
+                raise _too_large()
     except zlib.error as error:
         raise BadEnvelope(field="", detail="not gzip") from error
     if not unpacker.eof or unpacker.unused_data:

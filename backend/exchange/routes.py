@@ -18,7 +18,7 @@ from backend.feed.routes import EVENTS, is_still_allowed
 from backend.fields import Actor
 from backend.identity.service import Found
 from backend.server import Server
-from sync.exchange import MAX_PLAIN, ExchangeRequest, ExchangeResponse
+from sync.exchange import ExchangeRequest, ExchangeResponse
 from sync.pulled import SnapshotPage
 
 #: A deadlock is tried again so often, then the source tries (design/sync.md 4.1).
@@ -30,10 +30,10 @@ TRIES = 3
     operation_id="exchange",
     status_code=HTTP_200_OK,
     sync_to_thread=True,
-    opt={"right": "source", "revoked_too": True},
-    request_max_body_size=MAX_PLAIN,
+    opt={"right": "source", "locked_out_too": True},
+    request_max_body_size=None,  # `gzipped` counts, packed or not
     middleware=[gzipped],
-    responses=problems(400, 401, 403, 413, 415, 503),
+    responses=problems(400, 401, 403, 413, 415),
 )
 def exchange(
     request: Request[Any, Any, Any],
@@ -52,7 +52,7 @@ def exchange(
                     session,
                     actor,
                     data,
-                    is_revoked=found.is_revoked,
+                    is_locked_out=found.is_locked_out,
                     secret=server.secret,
                     record_key=server.record_key,
                     now=now,
@@ -68,7 +68,7 @@ def exchange(
     operation_id="snapshot",
     sync_to_thread=True,
     opt={"right": "source"},
-    responses=problems(400, 401, 403, 503),
+    responses=problems(400, 401, 403),
 )
 def get_snapshot(
     actor: Actor,
@@ -92,7 +92,7 @@ def get_snapshot(
     operation_id="streamSourceHints",
     media_type="text/event-stream",
     opt={"right": "source"},
-    responses=problems(401, 403, 503),
+    responses=problems(401, 403),
 )
 async def stream_source_hints(request: Request[Any, Any, Any], actor: Actor, server: Server) -> Stream:
     """Server-sent events: `hint` names the scopes that moved, then exchange; a comment each 10 s."""

@@ -24,7 +24,7 @@ EVENTS = {"cache-control": "no-store", "x-accel-buffering": "no"}
     operation_id="pullFeed",
     sync_to_thread=True,
     opt={"right": "signed_in"},
-    responses=problems(400, 401, 403, 409, 410, 503),
+    responses=problems(400, 401, 403, 409, 410),
 )
 def pull_feed(
     actor: Actor,
@@ -45,7 +45,7 @@ def pull_feed(
     operation_id="streamHints",
     media_type="text/event-stream",
     opt={"right": "signed_in"},
-    responses=problems(401, 403, 503),
+    responses=problems(401, 403),
 )
 async def stream_hints(request: Request[Any, Any, Any], actor: Actor, server: Server) -> Stream:
     """Server-sent events: `hint` names the scopes that moved; a comment each 10 s says that the stream lives."""

@@ -47,8 +47,9 @@ def open_cursor(secret: bytes, town: UUID, reader: UUID, cursor: str) -> tuple[b
 
 
 class Place(NamedTuple):
-    """How far a snapshot of a scope has come: its last row's key, and the transaction that pinned it."""
+    """How far a snapshot of a scope has come: its last row's key, and the transaction and history that pinned it."""
 
+    epoch: bytes
     scope: str
     xid: int
     type: str
@@ -57,7 +58,7 @@ class Place(NamedTuple):
 
 def seal_place(secret: bytes, town: UUID, reader: UUID, place: Place) -> str:
     """Text that only this town's `reader` can go on from."""
-    plain = place.xid.to_bytes(8, "big") + place.id.bytes + f"{place.scope}\n{place.type}".encode()
+    plain = place.epoch + place.xid.to_bytes(8, "big") + place.id.bytes + f"{place.scope}\n{place.type}".encode()
     return urlsafe_b64encode(plain + _mac(secret, town, reader, b"snapshot" + plain)).rstrip(b"=").decode("ascii")
 
 
@@ -65,10 +66,10 @@ def open_place(secret: bytes, town: UUID, reader: UUID, text: str) -> Place | No
     """The place, or None where the text is not one that we gave to this reader."""
     data = _decode(text)
     plain, mac = data[:-_MAC_SIZE], data[-_MAC_SIZE:]
-    if len(plain) < 25 or not hmac.compare_digest(mac, _mac(secret, town, reader, b"snapshot" + plain)):
+    if len(plain) < 33 or not hmac.compare_digest(mac, _mac(secret, town, reader, b"snapshot" + plain)):
         return None
-    scope, _, kind = plain[24:].decode().partition("\n")
-    return Place(scope, int.from_bytes(plain[:8], "big"), kind, UUID(bytes=plain[8:24]))
+    scope, _, kind = plain[32:].decode().partition("\n")
+    return Place(plain[:8], scope, int.from_bytes(plain[8:16], "big"), kind, UUID(bytes=plain[16:32]))
 
 
 def _decode(text: str) -> bytes:

@@ -13,6 +13,7 @@ from backend.db import Sessions, sessions_of
 from backend.errors import problems
 from backend.fields import Actor, PersonId, Role, SourceId
 from backend.identity import rules, service, sources
+from backend.identity.service import Found
 from backend.identity.wire import (
     Enrolment,
     Grant,
@@ -38,7 +39,7 @@ COOKIE: Final = "streife_session"
     operation_id="listTowns",
     sync_to_thread=True,
     opt={"right": "public"},
-    responses=problems(503),
+    responses=problems(),
 )
 def list_towns(sessions: Sessions) -> list[TownName]:
     """The towns that this server serves, for the page on which people sign in."""
@@ -52,7 +53,7 @@ def list_towns(sessions: Sessions) -> list[TownName]:
     status_code=HTTP_200_OK,
     sync_to_thread=True,
     opt={"right": "public"},
-    responses=problems(400, 401, 429, 503),
+    responses=problems(400, 401, 403, 413, 415, 429),
 )
 def sign_in(data: SignIn, server: Server, now: datetime) -> Response[Me]:
     """Open a session; the answer sets a cookie that scripts cannot read."""
@@ -73,7 +74,7 @@ def sign_in(data: SignIn, server: Server, now: datetime) -> Response[Me]:
     operation_id="whoAmI",
     sync_to_thread=True,
     opt={"right": "signed_in"},
-    responses=problems(401, 403, 503),
+    responses=problems(401, 403),
 )
 def who_am_i(actor: Actor, sessions: Sessions) -> Me:
     """Who is signed in, with roles and feed scopes."""
@@ -86,12 +87,13 @@ def who_am_i(actor: Actor, sessions: Sessions) -> Me:
     operation_id="signOut",
     sync_to_thread=True,
     opt={"right": "signed_in"},
-    responses=problems(401, 403, 503),
+    responses=problems(401, 403),
 )
 def sign_out(request: Request[Any, Any, Any], sessions: Sessions) -> None:
     """Close the session; its cookie opens nothing any more."""
+    found: Found = request.scope["auth"]
     with sessions.begin() as session:
-        service.sign_out(session, request.cookies.get(COOKIE, ""))
+        service.sign_out(session, found.token_hash)
 
 
 @get(
@@ -99,7 +101,7 @@ def sign_out(request: Request[Any, Any, Any], sessions: Sessions) -> None:
     operation_id="listPeople",
     sync_to_thread=True,
     opt={"right": "account:R"},
-    responses=problems(401, 403, 503),
+    responses=problems(401, 403),
 )
 def list_people(sessions: Sessions) -> list[Person]:
     """Every account of the town with its roles."""
@@ -112,7 +114,7 @@ def list_people(sessions: Sessions) -> list[Person]:
     operation_id="addPerson",
     sync_to_thread=True,
     opt={"right": "account:C"},
-    responses=problems(400, 401, 403, 409, 503),
+    responses=problems(400, 401, 403, 409, 413, 415),
 )
 def add_person(data: NewPerson, actor: Actor, sessions: Sessions, now: datetime) -> Person:
     """Make an account without roles."""
@@ -125,7 +127,7 @@ def add_person(data: NewPerson, actor: Actor, sessions: Sessions, now: datetime)
     operation_id="grantRole",
     sync_to_thread=True,
     opt={"right": "account:C"},
-    responses=problems(400, 401, 403, 404, 503),
+    responses=problems(400, 401, 403, 404, 413, 415),
 )
 def grant_role(person_id: PersonId, data: NewGrant, actor: Actor, sessions: Sessions, now: datetime) -> Grant:
     """Ask for a role; it counts once another administrator approved it."""
@@ -139,7 +141,7 @@ def grant_role(person_id: PersonId, data: NewGrant, actor: Actor, sessions: Sess
     status_code=HTTP_200_OK,
     sync_to_thread=True,
     opt={"right": "account:A"},
-    responses=problems(401, 403, 404, 503),
+    responses=problems(400, 401, 403, 404),
 )
 def approve_grant(grant_id: UUID, actor: Actor, sessions: Sessions, now: datetime) -> Grant:
     """Approve a role as the second administrator."""
@@ -152,7 +154,7 @@ def approve_grant(grant_id: UUID, actor: Actor, sessions: Sessions, now: datetim
     operation_id="withdrawGrant",
     sync_to_thread=True,
     opt={"right": "account:C"},
-    responses=problems(401, 403, 404, 409, 503),
+    responses=problems(400, 401, 403, 404, 409),
 )
 def withdraw_grant(grant_id: UUID, actor: Actor, sessions: Sessions, now: datetime) -> None:
     """Take a role back; it ends in open sessions too."""
@@ -165,7 +167,7 @@ def withdraw_grant(grant_id: UUID, actor: Actor, sessions: Sessions, now: dateti
     operation_id="listSources",
     sync_to_thread=True,
     opt={"right": "device:R"},
-    responses=problems(401, 403, 503),
+    responses=problems(401, 403),
 )
 def list_sources(sessions: Sessions) -> list[Source]:
     """Every device of the town, the longest silent first."""
@@ -178,7 +180,7 @@ def list_sources(sessions: Sessions) -> list[Source]:
     operation_id="openEnrolment",
     sync_to_thread=True,
     opt={"right": "device:C"},
-    responses=problems(400, 401, 403, 404, 503),
+    responses=problems(400, 401, 403, 404, 413, 415),
 )
 def open_enrolment(data: NewEnrolment, actor: Actor, sessions: Sessions, now: datetime) -> Enrolment:
     """Make a code, as text and as QR, that lets one device in, once, within 15 minutes."""
@@ -191,7 +193,7 @@ def open_enrolment(data: NewEnrolment, actor: Actor, sessions: Sessions, now: da
     operation_id="enrolSource",
     sync_to_thread=True,
     opt={"right": "public"},
-    responses=problems(400, 403, 409, 503),
+    responses=problems(400, 403, 409, 413, 415),
 )
 def enrol_source(data: EnrolRequest, server: Server, now: datetime) -> Enrolled:
     """A device enrols with a code and a proof that it holds its key."""
@@ -206,7 +208,7 @@ def enrol_source(data: EnrolRequest, server: Server, now: datetime) -> Enrolled:
     operation_id="renewSource",
     sync_to_thread=True,
     opt={"right": "public"},
-    responses=problems(400, 401, 403, 404, 409, 503),
+    responses=problems(400, 401, 403, 404, 409, 413, 415),
 )
 def renew_source(
     request: Request[Any, Any, Any], source_id: SourceId, data: RenewRequest, server: Server, now: datetime
@@ -216,7 +218,8 @@ def renew_source(
     with server.across_towns().begin() as session:
         town = sources.town_of_source(session, source_id)
     with sessions_of(server.engine, town).begin() as session:
-        return sources.renew(session, found and found.actor, source_id, data, server.record_key, now=now)
+        actor = None if found is None or found.is_locked_out else found.actor
+        return sources.renew(session, actor, source_id, data, server.record_key, now=now)
 
 
 @post(
@@ -225,7 +228,7 @@ def renew_source(
     status_code=HTTP_201_CREATED,
     sync_to_thread=True,
     opt={"right": "public"},
-    responses=problems(400, 401, 403, 404, 409, 429, 503),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 429),
 )
 def lease_source(source_id: SourceId, data: LeaseAsked, server: Server, now: datetime) -> Lease:
     """A device asks for its right to speak; a phone with a person's login."""
@@ -245,7 +248,7 @@ def lease_source(source_id: SourceId, data: LeaseAsked, server: Server, now: dat
     status_code=HTTP_200_OK,
     sync_to_thread=True,
     opt={"right": "device:C"},
-    responses=problems(400, 401, 403, 404, 409, 503),
+    responses=problems(400, 401, 403, 404, 409, 413, 415),
 )
 def revoke_source(source_id: SourceId, data: Revocation, actor: Actor, sessions: Sessions, now: datetime) -> Source:
     """Lock a device out: no new lease, and what it sends later is only kept."""

@@ -31,8 +31,10 @@ class Found(NamedTuple):
     """Who holds a token, and the state of their device."""
 
     actor: Actor
-    source_kind: str | None
-    is_revoked: bool
+    #: SHA-256 of the token, as it is stored.
+    token_hash: bytes
+    #: The device was revoked, or the lease is that of an older incarnation: it may send, and gets nothing.
+    is_locked_out: bool = False
 
 
 def token_hash(token: str) -> bytes:
@@ -54,9 +56,8 @@ def record(
 
 def authenticate(session: Session, token: str, *, now: datetime) -> Found | None:
     """Who holds this token now; None where nobody does. Reads across towns through `find_actor`."""
-    row = session.execute(
-        text("SELECT * FROM find_actor(:token, :now)"), {"token": token_hash(token), "now": now}
-    ).one_or_none()
+    hashed = token_hash(token)
+    row = session.execute(text("SELECT * FROM find_actor(:token, :now)"), {"token": hashed, "now": now}).one_or_none()
     if row is None:
         return None
     person = PersonId(row.person) if row.person else None
@@ -64,14 +65,14 @@ def authenticate(session: Session, token: str, *, now: datetime) -> Found | None
     if row.source is None:
         assert person is not None  # noqa: S101 - a login session without a person cannot be stored
         scopes = rules.scopes_of_person(person, roles)
-        return Found(Actor(town=TownId(row.town), person=person, roles=roles, scopes=scopes), None, is_revoked=False)
+        return Found(Actor(town=TownId(row.town), person=person, roles=roles, scopes=scopes), hashed)
     source = SourceId(row.source)
     if row.source_kind != "phone":
         roles = frozenset({Role(row.source_kind)})
     actor = Actor(
         town=TownId(row.town), person=person, source=source, roles=roles, scopes=rules.scopes_of_source(source, person)
     )
-    return Found(actor, row.source_kind, is_revoked=row.source_state == "revoked")
+    return Found(actor, hashed, is_locked_out=row.is_locked_out)
 
 
 def found_town(session: Session, *, slug: str, name: str, domain: str, now: datetime) -> TownRow:
@@ -129,8 +130,8 @@ def grant_role(session: Session, actor: Actor | None, person: PersonId, role: Ro
     Raises:
         NotFound: no such person.
     """
-    if session.get(PersonRow, (session.info["town"], person)) is None:
-        raise NotFound(field="/person")
+    if session.get(PersonRow, (session.info["town"], person), with_for_update=True) is None:
+        raise NotFound  # locked: the same grant twice at once finds the first
     standing = session.scalars(
         select(RoleGrantRow).where(
             RoleGrantRow.person == person, RoleGrantRow.role == role, RoleGrantRow.withdrawn_at.is_(None)
@@ -235,16 +236,17 @@ def check_password_in(engine: Engine, town: TownId, login: str, password: str, *
 def _check_persons_password(engine: Engine, town: UUID, person: UUID, password: str, *, now: datetime) -> None:
     sessions = sessions_of(engine, town)
     with sessions.begin() as session:
-        row = session.get_one(PersonRow, (town, person))
+        row = session.get_one(PersonRow, (town, person), with_for_update=True)
         if rules.must_wait(row.failures, now - row.failed_at if row.failed_at else None):
             raise TooManyTries
+        # Counted before it is looked at, so that many tries at once are no more than as many in a row.
+        row.failures, row.failed_at = row.failures + 1, now
         stored = row.password_hash
-    right = _is_right(stored, password)  # outside a transaction: it takes a tenth of a second
+    if not _is_right(stored, password):  # outside a transaction: it takes a tenth of a second
+        raise WrongLogin
     with sessions.begin() as session:
         row = session.get_one(PersonRow, (town, person), with_for_update=True)
-        row.failures, row.failed_at = (0, None) if right else (row.failures + 1, now)
-    if not right:
-        raise WrongLogin
+        row.failures, row.failed_at = 0, None
 
 
 def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
@@ -266,12 +268,12 @@ def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
                 expires_at=now + rules.SESSION,
             )
         )
-        return token, me(session, Actor(town=town, person=person, roles=_roles(session, person)))
+        return token, me(session, Actor(town=town, person=person, roles=roles_of(session, person)))
 
 
-def sign_out(session: Session, token: str) -> None:
-    """The session of this token is gone."""
-    session.execute(delete(LoginSessionRow).where(LoginSessionRow.token_hash == token_hash(token)))
+def sign_out(session: Session, hashed: bytes) -> None:
+    """The session of the token with this hash is gone."""
+    session.execute(delete(LoginSessionRow).where(LoginSessionRow.token_hash == hashed))
 
 
 def sweep_sessions(session: Session, *, now: datetime) -> None:
@@ -305,7 +307,8 @@ def all_towns(session: Session) -> list[TownId]:
     return [TownId(town) for town in session.scalars(text("SELECT * FROM all_towns()"))]
 
 
-def _roles(session: Session, person: PersonId) -> frozenset[Role]:
+def roles_of(session: Session, person: PersonId) -> frozenset[Role]:
+    """The person's roles that count now."""
     rows = session.scalars(
         select(RoleGrantRow.role).where(
             RoleGrantRow.person == person, RoleGrantRow.approved_at.is_not(None), RoleGrantRow.withdrawn_at.is_(None)
@@ -315,14 +318,18 @@ def _roles(session: Session, person: PersonId) -> frozenset[Role]:
 
 
 def _administrators(session: Session) -> int:
+    """How many there are, locked: two who withdraw each other at once must not both succeed."""
     rows = session.scalars(
-        select(RoleGrantRow.person).where(
+        select(RoleGrantRow)
+        .where(
             RoleGrantRow.role == Role.ADMIN,
             RoleGrantRow.approved_at.is_not(None),
             RoleGrantRow.withdrawn_at.is_(None),
         )
+        .order_by(RoleGrantRow.id)
+        .with_for_update()
     )
-    return len(set(rows))
+    return len({row.person for row in rows})
 
 
 def _standing_grant(session: Session, id: UUID) -> RoleGrantRow:

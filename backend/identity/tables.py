@@ -192,27 +192,30 @@ class LeaseRow(Base):
     source: Mapped[UUID]
     incarnation: Mapped[int]
     person: Mapped[UUID | None]
+    #: What the person was when the lease began: decides about entries that arrive later.
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
 
-#: Who holds a token: a browser's session or a device's lease. An expired one is nobody's.
+#: Who holds a token: a browser's session or a device's lease. An expired one is nobody's. A revoked device and a lease
+#: of an older incarnation, which a clone or a thief may hold, are locked out.
 definer_function(
     "find_actor",
     "token bytea, at timestamptz",
-    "TABLE (town uuid, person uuid, roles text[], source uuid, source_kind text, source_state text)",
+    "TABLE (town uuid, person uuid, roles text[], source uuid, source_kind text, is_locked_out boolean)",
     """
     SELECT s.town, s.person,
            ARRAY(SELECT g.role FROM role_grant g WHERE g.town = s.town AND g.person = s.person
                  AND g.approved_at IS NOT NULL AND g.withdrawn_at IS NULL),
-           NULL::uuid, NULL::text, NULL::text
+           NULL::uuid, NULL::text, false
     FROM login_session s JOIN person p ON p.town = s.town AND p.id = s.person
     WHERE s.token_hash = token AND s.expires_at > at AND p.state = 'active'
     UNION ALL
     SELECT l.town, l.person,
            ARRAY(SELECT g.role FROM role_grant g WHERE g.town = l.town AND g.person = l.person
                  AND g.approved_at IS NOT NULL AND g.withdrawn_at IS NULL),
-           o.id, o.kind, o.state
+           o.id, o.kind, o.state = 'revoked' OR l.incarnation <> o.incarnation
     FROM lease l JOIN source o ON o.town = l.town AND o.id = l.source
     WHERE l.token_hash = token AND l.expires_at > at
     """,

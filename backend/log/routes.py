@@ -86,7 +86,7 @@ def prove_consistency(sessions: Sessions, old: OldSize, new: NewSize = None) -> 
     operation_id="getRecord",
     sync_to_thread=True,
     opt=READ,
-    responses=problems(401, 403, 404),
+    responses=problems(400, 401, 403, 404),
 )
 def get_record(record_id: FromPath[UUID], sessions: Sessions) -> Record:
     """A record's public part, byte for byte as it was hashed."""

@@ -110,10 +110,10 @@ def offence(session: Session, actor: Actor, id: UUID) -> Offence:
     return as_wire(row)
 
 
-def catalogue_on(session: Session, day: date, prefix: str) -> CatalogueOnDay:
-    """What is in force on `day`, as far as its number begins with `prefix`."""
-    found = catalogue.in_force(session)
-    return CatalogueOnDay(day=day, newest_import=found.newest, entries=found.catalogue.on(day, prefix))
+def catalogue_on(session: Session, day: date | None, prefix: str, *, now: datetime) -> CatalogueOnDay:
+    """What is in force on `day` (None: today in Europe/Berlin), as far as its number begins with `prefix`."""
+    found, on = catalogue.in_force(session), day or offence_day(now)
+    return CatalogueOnDay(day=on, newest_import=found.newest, entries=found.catalogue.on(on, prefix))
 
 
 def imports(session: Session) -> CatalogueImports:

@@ -5,14 +5,13 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from backend.db import Sessions
 from backend.errors import problems
-from backend.fields import Actor, Aware
+from backend.fields import END, Actor, Aware
 from backend.offences import catalogue, queries
-from backend.offences.rules import offence_day
 from backend.offences.wire import (
     Board,
     CatalogueImport,
@@ -23,10 +22,12 @@ from backend.offences.wire import (
 )
 from backend.server import Server
 
-After = Annotated[str | None, Parameter(max_length=64, description="`after` of the page before.")]
-Limit = Annotated[int, Parameter(ge=1, le=200, description="Most rows of a page.")]
-Day = Annotated[date | None, Parameter(description="A calendar day in Europe/Berlin; today if left out.")]
-Prefix = Annotated[str, Parameter(query="q", pattern=r"^[0-9]{0,6}$", max_length=6, description="First digits.")]
+After = Annotated[str | None, QueryParameter(max_length=64, description="`after` of the page before.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Most rows of a page.")]
+Day = Annotated[date | None, QueryParameter(description="A calendar day in Europe/Berlin; today if left out.")]
+Prefix = Annotated[
+    str, QueryParameter(name="q", pattern=r"^[0-9]{0,6}" + END, max_length=6, description="First digits.")
+]
 
 
 @get(
@@ -47,7 +48,7 @@ def board(actor: Actor, sessions: Sessions, server: Server, now: datetime) -> Bo
     operation_id="listOffences",
     sync_to_thread=True,
     opt={"right": "offence:R", "limits": "oc"},
-    responses=problems(400, 401, 403),
+    responses=problems(400, 401, 403, 503),
 )
 def list_offences(actor: Actor, sessions: Sessions, after: After = None, limit: Limit = 50) -> OffencePage:
     """Offences that you may see, the newest received first."""
@@ -60,9 +61,9 @@ def list_offences(actor: Actor, sessions: Sessions, after: After = None, limit: 
     operation_id="getOffence",
     sync_to_thread=True,
     opt={"right": "offence:R", "limits": "oc"},
-    responses=problems(401, 403, 404),
+    responses=problems(400, 401, 403, 404, 503),
 )
-def get_offence(offence_id: UUID, actor: Actor, sessions: Sessions) -> Offence:
+def get_offence(offence_id: FromPath[UUID], actor: Actor, sessions: Sessions) -> Offence:
     """One offence with all that is kept of it."""
     with sessions.begin() as session:
         return queries.offence(session, actor, offence_id)
@@ -73,12 +74,12 @@ def get_offence(offence_id: UUID, actor: Actor, sessions: Sessions) -> Offence:
     operation_id="getCatalogue",
     sync_to_thread=True,
     opt={"right": "catalogue:R"},
-    responses=problems(400, 401, 403),
+    responses=problems(400, 401, 403, 503),
 )
 def get_catalogue(sessions: Sessions, now: Aware, day: Day = None, prefix: Prefix = "") -> CatalogueOnDay:
     """What is in force on a day, by number."""
     with sessions.begin() as session:
-        return queries.catalogue_on(session, day or offence_day(now), prefix)
+        return queries.catalogue_on(session, day, prefix, now=now)
 
 
 @get(
@@ -86,7 +87,7 @@ def get_catalogue(sessions: Sessions, now: Aware, day: Day = None, prefix: Prefi
     operation_id="listCatalogueImports",
     sync_to_thread=True,
     opt={"right": "catalogue:R"},
-    responses=problems(401, 403),
+    responses=problems(401, 403, 503),
 )
 def list_imports(sessions: Sessions) -> CatalogueImports:
     """All readings of catalogue files, newest first."""
@@ -100,9 +101,9 @@ def list_imports(sessions: Sessions) -> CatalogueImports:
     status_code=HTTP_200_OK,
     sync_to_thread=True,
     opt={"right": "catalogue:A"},
-    responses=problems(401, 403, 404, 409),
+    responses=problems(400, 401, 403, 404, 409, 503),
 )
-def approve_import(import_id: UUID, actor: Actor, sessions: Sessions, now: Aware) -> CatalogueImport:
+def approve_import(import_id: FromPath[UUID], actor: Actor, sessions: Sessions, now: Aware) -> CatalogueImport:
     """Publish a proposed catalogue, as another person than the one who imported it."""
     with sessions.begin() as session:
         return catalogue.approve(session, actor, import_id, now=now)

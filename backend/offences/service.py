@@ -145,4 +145,5 @@ def _open_tasks(session: Session, received: Received, findings: tuple[Finding, .
             subject=received.id,
             facts=finding.facts,
             now=received.received_at,
+            is_first=True,  # an entry's id takes effect once
         )

@@ -193,7 +193,7 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
 class CatalogueEntry(Struct, frozen=True, kw_only=True, gc=False):
     """An offence of the catalogue as it stood from one day to another, in Europe/Berlin."""
 
-    tbnr: Annotated[str, Meta(pattern=r"^[0-9]{6}$", max_length=6, description="Six digits.")]
+    tbnr: Annotated[str, Meta(pattern=r"^[0-9]{6}" + END, max_length=6, description="Six digits.")]
     valid_from: Annotated[date, Meta(description="First day.")]
     valid_until: Annotated[date | None, Meta(description="Last day, inclusive; null: no end is known.")]
     amount_cents: Annotated[Cents | None, Meta(description="Null: the source names no amount.")]

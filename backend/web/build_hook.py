@@ -90,9 +90,14 @@ def _run(command: list[str], folder: Path) -> str:
     except subprocess.TimeoutExpired as error:
         raise CannotBuild(f"„{_said(command)}“ wurde in {PATIENCE_S} Sekunden nicht fertig.") from error
     except subprocess.CalledProcessError as error:
-        lines = (error.stderr or error.stdout).strip().splitlines()
-        raise CannotBuild(f"„{_said(command)}“ schlug fehl: {lines[-1] if lines else error.returncode}") from error
+        raise CannotBuild(f"„{_said(command)}“ schlug fehl: {_cause(error)}") from error
     return done.stdout
+
+
+def _cause(error: subprocess.CalledProcessError) -> str:
+    """The line that tells most: npm's first one of an error; its last ones name log files."""
+    lines = [line for line in f"{error.stderr}\n{error.stdout}".splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("npm error")), lines[0] if lines else str(error.returncode))
 
 
 def _said(command: list[str]) -> str:

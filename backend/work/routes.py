@@ -20,7 +20,7 @@ from backend.work.wire import CloseTask, Task
     operation_id="listTasks",
     sync_to_thread=True,
     opt={"right": "signed_in"},
-    responses=problems(400, 401, 403, 503),
+    responses=problems(400, 401, 403),
 )
 def list_tasks(
     actor: Actor,
@@ -38,7 +38,7 @@ def list_tasks(
     status_code=HTTP_200_OK,
     sync_to_thread=True,
     opt={"right": "signed_in"},
-    responses=problems(400, 401, 403, 404, 409, 503),
+    responses=problems(400, 401, 403, 404, 409, 413, 415),
 )
 def close_task(task_id: UUID, data: CloseTask, actor: Actor, sessions: Sessions, now: datetime) -> Task:
     """Settle a task, with a reason; only those for whose roles it waits may."""

@@ -18,7 +18,7 @@ _OPEN = Bulk(
     TaskRow,
     ["town", "id", "audience", "kind", "subject_type", "subject", "facts", "rev", "opened_at"],
     unique=["kind", "subject_type", "subject"],
-    on_conflict="ON CONFLICT DO NOTHING",
+    on_conflict="ON CONFLICT DO NOTHING RETURNING id",
 )
 
 
@@ -31,10 +31,12 @@ def open_task(
     subject: UUID,
     facts: dict[str, str | int],
     now: datetime,
-) -> UUID:
-    """A task of this kind about this subject waits for `audience` (a feed scope); a repetition opens no second one.
+    is_first: bool = False,
+) -> None:
+    """A task of this kind about this subject waits for `audience` (a feed scope).
 
-    The id is returned for the feed's sake and names the task only if none stood before.
+    While one waits, a repetition opens no second one; after it was settled, it does. With `is_first` the caller knows
+    that none can wait yet, and the row is written with the others of its batch instead of by a statement of its own.
     """
     id_ = uuid7()
     row = (
@@ -48,7 +50,10 @@ def open_task(
         1,
         now,
     )
-    later(session, _OPEN, row)
+    if is_first:
+        later(session, _OPEN, row)
+    elif not _OPEN.write(session, [row]):
+        return
     body = Task(
         id=str(id_),
         audience=audience,
@@ -62,7 +67,6 @@ def open_task(
         outcome=None,
     )
     feed.put(session, audience, "task", id=id_, rev=1, body=body)
-    return id_
 
 
 def close_task(session: Session, actor: Actor, id: UUID, data: CloseTask, *, now: datetime) -> Task:

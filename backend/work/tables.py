@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,7 +16,9 @@ class TaskRow(Base):
 
     __tablename__ = "task"
     __table_args__ = (
-        UniqueConstraint("town", "kind", "subject_type", "subject"),
+        Index(
+            "uq_task_open", "town", "kind", "subject_type", "subject", unique=True, postgresql_where="closed_at IS NULL"
+        ),
         Index("ix_task_open", "town", "audience", "opened_at", "id", postgresql_where="closed_at IS NULL"),
         CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed_with_outcome"),
     )

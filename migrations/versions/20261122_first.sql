@@ -427,9 +427,10 @@ CREATE TABLE task (
     outcome TEXT,
     reason TEXT,
     CONSTRAINT pk_task PRIMARY KEY (town, id),
-    CONSTRAINT uq_task_town_kind_subject_type_subject UNIQUE (town, kind, subject_type, subject),
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
 ;
@@ -609,15 +610,16 @@ CREATE TABLE lease (
     source UUID NOT NULL,
     incarnation BIGINT NOT NULL,
     person UUID,
+    roles TEXT[] NOT NULL,
     issued_at TIMESTAMP WITH TIME ZONE NOT NULL,
     expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_lease PRIMARY KEY (town, token_hash),
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE INDEX ix_lease_source ON lease (town, source, person)
-;
 CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
+;
+CREATE INDEX ix_lease_source ON lease (town, source, person)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
@@ -672,19 +674,19 @@ REVOKE ALL ON FUNCTION feed_moved(uuid[], text[], xid8, bigint, xid8) FROM PUBLI
 ;
 GRANT EXECUTE ON FUNCTION feed_moved(uuid[], text[], xid8, bigint, xid8) TO streife_app
 ;
-CREATE FUNCTION find_actor(token bytea, at timestamptz) RETURNS TABLE (town uuid, person uuid, roles text[], source uuid, source_kind text, source_state text) LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+CREATE FUNCTION find_actor(token bytea, at timestamptz) RETURNS TABLE (town uuid, person uuid, roles text[], source uuid, source_kind text, is_locked_out boolean) LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 
     SELECT s.town, s.person,
            ARRAY(SELECT g.role FROM role_grant g WHERE g.town = s.town AND g.person = s.person
                  AND g.approved_at IS NOT NULL AND g.withdrawn_at IS NULL),
-           NULL::uuid, NULL::text, NULL::text
+           NULL::uuid, NULL::text, false
     FROM login_session s JOIN person p ON p.town = s.town AND p.id = s.person
     WHERE s.token_hash = token AND s.expires_at > at AND p.state = 'active'
     UNION ALL
     SELECT l.town, l.person,
            ARRAY(SELECT g.role FROM role_grant g WHERE g.town = l.town AND g.person = l.person
                  AND g.approved_at IS NOT NULL AND g.withdrawn_at IS NULL),
-           o.id, o.kind, o.state
+           o.id, o.kind, o.state = 'revoked' OR l.incarnation <> o.incarnation
     FROM lease l JOIN source o ON o.town = l.town AND o.id = l.source
     WHERE l.token_hash = token AND l.expires_at > at
 

@@ -4,7 +4,9 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from litestar.testing import TestClient
 
@@ -14,6 +16,7 @@ from backend.fields import TownId, uuid7
 from backend.identity import service as identity
 from backend.server import Server
 from backend.settings import Settings
+from tests.backend import described
 from tests.backend.world import World
 from tests.conftest import Database
 
@@ -31,10 +34,20 @@ def server(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Serv
     return Server.open(settings)
 
 
+class CheckedClient(TestClient):
+    """A client that holds every answer to the API's description."""
+
+    def send(self, *args: Any, **kwargs: Any) -> httpx.Response:
+        answer = super().send(*args, **kwargs)
+        if not kwargs.get("stream"):
+            described.check(answer)
+        return answer
+
+
 @pytest.fixture(scope="session")
 def http(server: Server) -> Iterator[TestClient]:
     """The application, in this process, over its whole ASGI path."""
-    with TestClient(create(server), raise_server_exceptions=False) as client:
+    with CheckedClient(create(server), raise_server_exceptions=False) as client:
         yield client
 
 

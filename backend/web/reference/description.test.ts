@@ -20,7 +20,7 @@ test("limits name both ends where there are two", () => {
 });
 
 test("operations stand under their tag, and answer to every word that was typed", () => {
-  const operation = { operationId: "listOffences", tags: ["offences"], responses: {}, security: [{ session: ["offence:R"] }] };
+  const operation = { operationId: "listOffences", tags: ["offences"], responses: {}, "x-right": "offence:R" };
   const description: Description = {
     info: { version: "1" },
     paths: { "/v1/offences": { get: operation }, "/v1/health": { get: { operationId: "health", responses: {} } } },

@@ -40,7 +40,9 @@ export interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: Content;
   readonly responses: Readonly<Record<string, Content & { readonly description: string }>>;
-  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+  /** The right that it needs, and the narrower grants that are let in too. */
+  readonly "x-right"?: string;
+  readonly "x-limits"?: string;
 }
 
 export interface Description {
@@ -81,9 +83,7 @@ export function matches({ method, path, operation }: Named, typed: string): bool
 }
 
 /** The right that an operation needs, e.g. `offence:R`; `public` where nobody has to be signed in. */
-export function rightOf({ security }: Operation): string {
-  return security?.flatMap((one) => Object.values(one).flat())[0] ?? "public";
-}
+export const rightOf = (operation: Operation): string => operation["x-right"] ?? "public";
 
 /** What the schemas of a body or an answer are called, with their media types. */
 export function contentOf({ content }: Content): readonly { readonly media: string; readonly schema: Schema }[] {

@@ -28,6 +28,13 @@ const RIGHTS: Readonly<Record<string, string>> = {
   member: "angemeldete Person oder Gerät",
 };
 
+const LIMITS: Readonly<Record<string, string>> = {
+  o: "auch wer nur Eigenes darf",
+  c: "auch wer nur genannte Fälle darf",
+  s: "auch wer nur den eigenen Standort darf",
+  p: "auch wer Namen ersetzt sieht",
+};
+
 const OPERATIONS: Readonly<Record<string, string>> = { R: "lesen", C: "anlegen und lesen", A: "als zweite Person freigeben" };
 
 function App() {
@@ -149,6 +156,7 @@ interface Documented {
 
 function Address({ named: { method, path, operation }, schemas }: Documented) {
   const right = rightOf(operation);
+  const limits = [...(operation["x-limits"] ?? "")].map((limit) => LIMITS[limit] ?? limit);
   const parameters = operation.parameters ?? [];
   const bodies = contentOf(operation.requestBody ?? {});
   return (
@@ -165,6 +173,7 @@ function Address({ named: { method, path, operation }, schemas }: Documented) {
         <dt>Recht</dt>
         <dd>
           <code>{right}</code> · {RIGHTS[right] ?? OPERATIONS[right.split(":")[1] ?? ""] ?? ""}
+          {limits.map((limit) => `; ${limit}`)}
         </dd>
         <dt>Name</dt>
         <dd>

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 """Reading catalogues from files."""
 
 import json

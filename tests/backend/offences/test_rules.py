@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (STYLE.md section 10: `assert expected == actual`)
 """What the catalogue says about an offence."""
 
 from datetime import UTC, date, datetime, timedelta
