@@ -45,7 +45,8 @@ def sdist(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: list[str], folder: Path, **environment: str) -> None:
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True)
+    whole = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=folder, env=whole, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if "NewConnectionError" in said or "Temporary failure in name resolution" in said:
         pytest.skip("no package registry can be reached, and a wheel needs hatchling")
@@ -62,30 +63,32 @@ def wheel(folder: Path, out: Path, **environment: str) -> Path:
     return made
 
 
-def without_node(folder: Path) -> str:
-    """A PATH on which nothing is but what pip needs."""
+def without_node(folder: Path, version: str | None = None) -> str:
+    """A PATH on which nothing is but what pip needs, and a Node.js that names this version."""
     folder.mkdir()
     for name in ("env", "sh", "uname"):
         if (found := shutil.which(name)) is not None:
             (folder / name).symlink_to(found)
+    for name in ("node", "npm") if version is not None else ():
+        (folder / name).write_text(f"#!/bin/sh\necho {version}\n")
+        (folder / name).chmod(0o755)
     return str(folder)
 
 
 def answer_of(installed: Path, address: str) -> tuple[int, str]:
-    """What the application in this folder answers, asked in a process of its own."""
+    """What the pages of the package in this folder answer, asked in a process of its own."""
     script = """
-import secrets, sys, pathlib, tempfile
+import pathlib, secrets, sys, tempfile
+from litestar import Litestar
+from litestar.di import Provide
 from litestar.testing import TestClient
-from backend.app import create
 from backend import pages
 from backend.server import Server
 from backend.settings import Settings
-from litestar import Litestar
-folder = pathlib.Path(tempfile.mkdtemp())
-settings = Settings(app_database_url="postgresql://nobody@/nowhere", broker_url="memory://", keys_dir=folder,
-                    secret=secrets.token_urlsafe(32), secure_cookies=False)
-app = create(Server.open(settings))
-app.on_startup.clear(); app._lifespan_managers.clear()
+settings = Settings(app_database_url="postgresql://nobody@/nowhere", broker_url="memory://",
+                    keys_dir=pathlib.Path(tempfile.mkdtemp()), secret=secrets.token_urlsafe(32), secure_cookies=False)
+server = Server.open(settings)
+app = Litestar(pages.static(settings), dependencies={"server": Provide(lambda: server, sync_to_thread=False)})
 with TestClient(app) as http:
     answer = http.get(sys.argv[1])
     print(answer.status_code)
@@ -97,6 +100,7 @@ with TestClient(app) as http:
         cwd=installed,
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     status, _, text = done.stdout.partition("\n")
@@ -126,14 +130,21 @@ def test_a_wheel_from_an_sdist_needs_no_node_and_serves_each_page(sdist: Path, t
         assert title in text
 
 
-def test_where_node_is_missing_the_installation_succeeds_and_says_why_there_is_no_page(
-    sources: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (None, "Node.js (ab 20.19) fehlte beim Installieren."),
+        ("v18.19.0", "Node.js v18.19.0 ist zu alt; nötig ist 20.19 oder neuer."),
+    ],
+)
+def test_without_a_fitting_node_the_installation_succeeds_and_says_why_there_is_no_page(
+    sources: Path, tmp_path: Path, version: str | None, reason: str
 ) -> None:
     fresh = tmp_path / "fresh"
     shutil.copytree(sources, fresh, ignore=NOT_SOURCES)
     out = tmp_path / "wheel"
     out.mkdir()
-    made = wheel(fresh, out, PATH=without_node(tmp_path / "bin"))
+    made = wheel(fresh, out, PATH=without_node(tmp_path / "bin", version))
     status, text = answer_of(installed(made, tmp_path / "installed"), "/")
     assert 503 == status
-    assert "Node.js (ab 20.19) fehlte beim Installieren." in text
+    assert reason in text
