@@ -1,6 +1,6 @@
 """Offences and the catalogue, for people at a browser; sources send theirs through the exchange."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +12,15 @@ from backend.db import Sessions
 from backend.errors import problems
 from backend.fields import END, Actor, Aware
 from backend.offences import catalogue, queries
-from backend.offences.wire import CatalogueImport, CatalogueImports, CatalogueOnDay, Offence, OffencePage
+from backend.offences.wire import (
+    Board,
+    CatalogueImport,
+    CatalogueImports,
+    CatalogueOnDay,
+    Offence,
+    OffencePage,
+)
+from backend.server import Server
 
 After = Annotated[str | None, QueryParameter(max_length=64, description="`after` of the page before.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Most rows of a page.")]
@@ -20,6 +28,19 @@ Day = Annotated[date | None, QueryParameter(description="A calendar day in Europ
 Prefix = Annotated[
     str, QueryParameter(name="q", pattern=r"^[0-9]{0,6}" + END, max_length=6, description="First digits.")
 ]
+
+
+@get(
+    "/board",
+    operation_id="board",
+    sync_to_thread=True,
+    opt={"right": "signed_in"},
+    responses=problems(401, 403, 503),
+)
+def board(actor: Actor, sessions: Sessions, server: Server, now: datetime) -> Board:
+    """What your screens begin with: the newest offences, your open tasks, how many there are, and the feed's cursor."""
+    with sessions.begin() as session:
+        return queries.board(session, actor, secret=server.secret, now=now)
 
 
 @get(
@@ -90,6 +111,6 @@ def approve_import(import_id: FromPath[UUID], actor: Actor, sessions: Sessions, 
 
 router = Router(
     "/v1",
-    route_handlers=[list_offences, get_offence, get_catalogue, list_imports, approve_import],
+    route_handlers=[board, list_offences, get_offence, get_catalogue, list_imports, approve_import],
     tags=["offences"],
 )
