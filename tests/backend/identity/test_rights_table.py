@@ -71,10 +71,7 @@ def on_the_page() -> dict[str, dict[Role, str]]:
     lines = [line for line in section.splitlines() if line.startswith("|")]
     header, _, *rows = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines)
     roles = [COLUMNS.get(name) or Role(name) for name in header[1:]]
-    return {
-        ACTIONS[row[0].replace("**", "")]: dict(zip(roles, row[1:], strict=True))
-        for row in rows
-    }
+    return {ACTIONS[row[0].replace("**", "")]: dict(zip(roles, row[1:], strict=True)) for row in rows}
 
 
 @pytest.mark.skipif(PAGE is None, reason="../shared/domain/law-and-rules.md is not there")

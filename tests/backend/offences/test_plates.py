@@ -1,4 +1,3 @@
-
 """Reading number plates."""
 
 import json

@@ -1,4 +1,3 @@
-
 """Reading catalogues from files."""
 
 import json

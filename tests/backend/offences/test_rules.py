@@ -1,4 +1,3 @@
-
 """What the catalogue says about an offence."""
 
 from datetime import UTC, date, datetime, timedelta
