@@ -15,6 +15,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from backend import description, pages
+from backend.bodies import StrictRequest
 from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
 from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
@@ -72,6 +73,7 @@ def create(server: Server | None = None) -> Litestar:
         ),
         lifespan=[lifespan],
         openapi_config=None,
+        request_class=StrictRequest,
         request_max_body_size=256 * 1024,
         debug=False,
     )

@@ -1,6 +1,5 @@
 """From whatever went wrong to one problem+json; the only place that translates."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -13,6 +12,7 @@ from msgspec import UNSET
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from backend.bodies import pointed
 from backend.errors import (
     PROBLEM_MEDIA_TYPE,
     BadInput,
@@ -53,8 +53,6 @@ _BY_STATUS: Mapping[int, type[DomainError]] = {
 }
 #: SQLSTATE classes of a database that cannot work now (design/sync.md 4.1).
 _NOT_NOW = ("08", "53", "55P03", "57", "58", "40")
-_DECODER_PATH = re.compile(r" - at `(?:\$|key in )(?P<path>.*)`$")
-_DECODER_NAMES = re.compile(r"(?:missing required|contains unknown) field `(.*)`$")
 Answer = Response[Problem]
 
 
@@ -134,18 +132,5 @@ def _faults(error: HTTPException) -> list[Pointed]:
 
 
 def _fault(message: str, key: str) -> Pointed:
-    """A JSON pointer out of the decoder's words: `Expected … - at `$.entries[0].seq``.
-
-    `key` is the parameter's name where the fault is none of the body's.
-    """
-    found = _DECODER_PATH.search(message)
-    detail = _DECODER_PATH.sub("", message) if found else message
-    path = found["path"].partition("[...]")[0] if found else ""
-    parts = [part for part in path.replace("[", ".").replace("]", "").split(".") if part]
-    named = _DECODER_NAMES.search(detail)
-    if named:
-        parts.append(named[1])
-    elif not found and key not in ("", "data"):
-        parts = [key]
-    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
-    return Pointed(pointer=pointer, detail=detail or "not readable")
+    pointer, detail = pointed(message, "" if key == "data" else key)
+    return Pointed(pointer=pointer, detail=detail)
