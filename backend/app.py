@@ -67,7 +67,7 @@ def create(server: Server | None = None) -> Litestar:
         guards=[guard],
         dependencies=dependencies(),
         exception_handlers=handlers(),
-        middleware=[pages.secure_headers],
+        before_send=[pages.secure_headers],
         compression_config=CompressionConfig(
             backend="gzip", gzip_compress_level=6, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", "/assets/"]
         ),

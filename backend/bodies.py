@@ -1,7 +1,7 @@
 """Reading a request's body: once, strictly, straight into the handler's struct.
 
-The framework would decode it to dicts first and convert those with `strict=False`: `"1"` passed for a number, a fault in
-a member named like a dependency (`now`) was a 500, and a batch of entries was built twice.
+The framework would decode it to dicts first and convert those with `strict=False`: `"1"` passed for a number, a fault
+in a member named like a dependency (`now`) was a 500, and a batch of entries was built twice.
 """
 
 import re

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -88,7 +89,7 @@ def framework(request: Request[Any, Any, Any], error: HTTPException) -> Answer:
         return defect(request, error)
     problem = _BY_STATUS[status]().problem()
     if status == 400:
-        problem = msgspec.structs.replace(problem, errors=_faults(error) or UNSET)
+        problem = msgspec.structs.replace(problem, errors=_faults(request, error) or UNSET)
     return answer(problem, dict(error.headers) if error.headers else None)
 
 
@@ -124,11 +125,23 @@ def defect(_: Request[Any, Any, Any], error: Exception) -> Answer:
     return answer(msgspec.structs.replace(Defect().problem(), instance=instance))
 
 
-def _faults(error: HTTPException) -> list[Pointed]:
+def _faults(request: Request[Any, Any, Any], error: HTTPException) -> list[Pointed]:
     extra = getattr(error, "extra", None)
     if isinstance(error, ValidationException) and isinstance(extra, list):
-        return [_fault(str(one.get("message", "")), str(one.get("key", ""))) for one in extra if isinstance(one, dict)]
+        sent_as = _names_on_the_wire(request.route_handler)
+        found = [(str(one.get("message", "")), str(one.get("key", ""))) for one in extra if isinstance(one, dict)]
+        return [_fault(message, sent_as.get(key, key)) for message, key in found]
     return [_fault(error.detail, "")]
+
+
+def _names_on_the_wire(handler: HTTPRouteHandler) -> dict[str, str]:
+    """What a handler's parameters are called in the address, where that is not their own name."""
+    names = {}
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        alias = getattr(field.kwarg_definition, "query", None) or getattr(field.kwarg_definition, "name", None)
+        if alias:
+            names[name] = str(alias)
+    return names
 
 
 def _fault(message: str, key: str) -> Pointed:
