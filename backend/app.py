@@ -16,6 +16,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from backend import description, pages
+from backend.bodies import StrictRequest
 from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
 from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
@@ -71,12 +72,13 @@ def create(server: Server | None = None) -> Litestar:
         guards=[guard],
         dependencies=dependencies(),
         exception_handlers=handlers(),
-        middleware=[pages.secure_headers],
+        before_send=[pages.secure_headers],
         compression_config=CompressionConfig(
             backend="gzip", gzip_compress_level=3, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", "/assets/"]
         ),
         lifespan=[lifespan],
         openapi_config=None,
+        request_class=StrictRequest,
         request_max_body_size=256 * 1024,
         debug=False,
     )

@@ -82,7 +82,8 @@ def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
 def _close(schemas: dict[str, Any], handlers: Iterable[HTTPRouteHandler]) -> None:
     """Inputs that refuse unknown fields say so; msgspec never writes it."""
     for handler in handlers:
-        struct: Any = handler.parsed_data_field.annotation if handler.parsed_data_field is not None else None
-        config = getattr(struct, "__struct_config__", None)
-        if config is not None and config.forbid_unknown_fields:
+        struct = handler.parsed_data_field.annotation if handler.parsed_data_field is not None else None
+        if not (isinstance(struct, type) and issubclass(struct, msgspec.Struct)):
+            continue
+        if struct.__struct_config__.forbid_unknown_fields:
             schemas[struct.__name__]["additionalProperties"] = False
