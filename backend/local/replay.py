@@ -131,12 +131,13 @@ def _play(phones: Sequence[Phone], records: Sequence[Record], console: Console) 
 
 def _phones(state: State, options: Options, office: Office) -> list[Phone]:
     folder = state.subfolder("replay")
-    known = sorted(folder.glob("phone-*"))
-    if known and len(known) != options.phones:
+    known = state.recall("replay.phones")
+    if known is not None and known != str(options.phones):
         raise LocalError(
-            f"In {folder} liegen die Journale von {len(known)} Telefonen. Bitte --phones {len(known)} oder einen"
+            f"In {folder} liegen die Journale von {known} Telefonen. Bitte --phones {known} oder einen"
             " anderen Ordner mit --state wählen."
         )
+    state.remember("replay.phones", str(options.phones))
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(lambda n: Phone.open(folder / f"phone-{n + 1:03}", office, state), range(options.phones)))
 

@@ -123,7 +123,7 @@ def offences(count: int, by: UUID) -> list[Draft]:
             "amount_cents": cents,
             "note": note + f"{rng.getrandbits(96):024x}",
             "subject": {"type": "offence_draft", "id": f"{rng.getrandbits(96):024x}"},
-            "clock": {"offset_ms": rng.randrange(-900, 900), "age_s": rng.randrange(600), "mono_ms": rng.randrange(9**8)},
+            "clock": {"offset_ms": rng.randrange(-900, 900), "age_s": 60, "mono_ms": rng.randrange(9**8)},
         }  # fmt: skip
         drafts.append(
             Draft(

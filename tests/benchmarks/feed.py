@@ -55,7 +55,7 @@ def run() -> list[dict[str, object]]:
         result("lag p99", "ms", [one["p99_ms"] for one in rounds], goal=50, higher_is_better=False),
         result("lag p50", "ms", [one["p50_ms"] for one in rounds], higher_is_better=False),
         result("transactions written", "1/s", [one["tx_per_s"] for one in rounds]),
-        result("control: rounds in which the naive reader missed rows", "", [float(all(o["naive_missed"] for o in rounds))], must=1),
+        result("control: the naive reader missed rows", "", [float(one["naive_missed"] > 0) for one in rounds], must=1),
     ]  # fmt: skip
 
 

@@ -178,10 +178,9 @@ def main() -> int:
         folder.chmod(0o711)
         began = time.monotonic()
         done = killing(folder, asked.offences, asked.catalogue, phones=asked.phones, kills=asked.kills, seed=asked.seed)
-    print(json.dumps({
-        "seed": asked.seed, "kills": dict(done.kills), "replays": done.replays, "seconds": round(time.monotonic() - began),
-        "report": done.report, "second_run": done.second, "sweep_after_s": round(done.sweep_age_s, 1),
-    }))  # fmt: skip
+    told = {"seed": asked.seed, "kills": dict(done.kills), "replays": done.replays}
+    told |= {"seconds": round(time.monotonic() - began), "sweep_after_s": round(done.sweep_age_s, 1)}
+    print(json.dumps(told | {"report": done.report, "second_run": done.second}))
     return 0 if done.report["equal"] and done.second["equal"] and done.second["sent"] == 0 else 1
 
 
