@@ -22,7 +22,8 @@ from backend.local import supervisor
 from backend.local.installation import is_healthy
 from backend.local.state import State
 
-TARGETS = ("api", "worker", "beat", "postgres", "replay")
+#: The replay less often: it needs some seconds to sign everybody in before it can be killed while it sends.
+TARGETS = ("api", "api", "worker", "beat", "postgres", "postgres", "replay")
 PROGRAM = "from backend.cli import main; main(prog_name='streife')"
 
 
@@ -55,7 +56,7 @@ def killing(folder: Path, offences: Path, catalogue: Path, *, phones: int, kills
                 runner.join()
                 runner = threading.Thread(target=replay.until_done, args=(finished,))
                 runner.start()
-            time.sleep(rng.uniform(0.1, 1.5))
+            time.sleep(rng.uniform(0.2, 2.0))
             if done.kills.total() < kills:
                 target = rng.choice(TARGETS)
                 if kill(state, target, replay):
