@@ -74,7 +74,7 @@ def create(server: Server | None = None) -> Litestar:
         exception_handlers=handlers(),
         before_send=[pages.secure_headers],
         compression_config=CompressionConfig(
-            backend="gzip", gzip_compress_level=3, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", "/assets/"]
+            backend="gzip", gzip_compress_level=3, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", r"\.woff2$"]
         ),
         lifespan=[lifespan],
         openapi_config=None,

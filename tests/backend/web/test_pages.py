@@ -1,13 +1,17 @@
 """The pages in a real browser: what a phone records stands on the clerk's screen, and a stale screen says so."""
 
+import gzip
+import json
 import re
 import secrets
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
+from backend.description import text
 from backend.errors import all_problems
 from backend.fields import Role
 from tests.backend.web.conftest import THEMES, WEB, Screen, Screens, Town
@@ -24,6 +28,40 @@ def test_the_pure_parts_and_the_types_hold(node_modules: Path) -> None:
     for script in ("check", "test"):
         done = subprocess.run(["npm", "run", script], cwd=WEB, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pages_stay_small_and_hold_nothing_inline(built: Path) -> None:
+    for page in ("index.html", "reference/index.html"):
+        html = (built / page).read_text("utf-8")
+        assert [] == re.findall(r"<style|style=|<script(?![^>]*src=)|https?://", html)
+    packed = {kind: sum(len(gzip.compress(p.read_bytes())) for p in built.rglob(f"*.{kind}")) for kind in ("js", "css")}
+    assert packed["js"] < 40_000, packed
+    assert packed["css"] < 25_000, packed
+    cuts = {re.sub(r"^(FiraSans-[A-Za-z]+)-.*", r"\1", path.name) for path in built.rglob("*.woff2")}
+    assert {"FiraSans-Regular", "FiraSans-SemiBold"} == cuts
+        p.name.rpartition("-")[0] for p in built.rglob("*.woff2")
+    )
+
+
+def test_the_pages_read_only_what_the_api_describes() -> None:
+    described = json.loads(text())["components"]["schemas"]
+    source = (WEB / "api" / "wire.ts").read_text("utf-8")
+    read = re.findall(r"export interface (\w+)[^{]*\{\n(.*?)\n\}", source, re.DOTALL)
+    assert {"Me", "Board", "Task", "CloseTask", "OffenceLine", "FeedPage"} <= {name for name, _ in read}
+    for name, body in read:
+        members = set(re.findall(r"^  readonly (\w+)\??:", body, re.MULTILINE))
+        assert members <= set(described[name]["properties"]), name
+
+
+def test_a_page_is_asked_for_each_time_and_an_asset_once(town: Town) -> None:
+    with httpx.Client(base_url=town.running.address, headers={"accept-encoding": "gzip"}) as http:
+        page = http.get("/")
+        assert "no-cache" == page.headers["cache-control"]
+        (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', page.text)
+        asset = http.get(script)
+        assert "immutable" in asset.headers["cache-control"]
+        assert "gzip" == asset.headers["content-encoding"]
+        assert "default-src 'none'" in asset.headers["content-security-policy"]
 
 
 def test_sentences_are_written_for_problems_that_exist() -> None:
@@ -118,6 +156,11 @@ def test_what_is_selected_and_filtered_stands_in_the_address(screen: Screen, tow
 
 
 def test_a_screen_that_hears_nothing_is_covered_and_goes_on_by_itself(screen: Screen, town: Town) -> None:
+    first = street()
+    town.record({"street": first, "amount_cents": None})
+    screen.row(first).get_by_role("button", name="Betrag fehlt").click()
+    typed = screen.page.get_by_label("Grund in einem Satz")
+    typed.fill("halb getippt")
     expect(screen.page.get_by_text("Stand: vor")).to_be_visible()
     with town.stopped():
         cover = screen.page.get_by_role("alertdialog", name="KEINE VERBINDUNG")
@@ -125,9 +168,14 @@ def test_a_screen_that_hears_nothing_is_covered_and_goes_on_by_itself(screen: Sc
         expect(cover).to_contain_text("Letzter bekannter Stand")
         expect(screen.page.locator(".st-office")).to_have_js_property("inert", True)
     expect(cover).to_have_count(0, timeout=20_000)
-    place = street()
-    town.record({"street": place, "amount_cents": None})
-    expect(screen.row(place).first).to_be_visible()
+    expect(typed).to_have_value("halb getippt")
+    expect(typed).to_be_focused()
+    screen.page.get_by_role("button", name="Abbrechen").click()
+    screen.page.mouse.move(5, 700)
+    screen.go("Anzeigen")
+    second = street()
+    town.record({"street": second})
+    expect(screen.row(second)).to_be_visible()
 
 
 def test_an_ended_session_leads_to_the_sign_in_with_a_word_why(screen: Screen) -> None:

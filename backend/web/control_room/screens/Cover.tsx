@@ -1,12 +1,17 @@
 // Abdeckung: eine veraltete Anzeige sieht nie ruhig aus. Nichts scheint durch; was offen war, bleibt darunter erhalten.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { sum } from "../rules/board.ts";
 import { clockOf, count, dateOf, stopwatch } from "../rules/format.ts";
 import { board, provedAt, staleMs, tries } from "../state/live.ts";
 
 export function Cover() {
   const head = useRef<HTMLHeadingElement>(null);
-  useEffect(() => head.current?.focus(), []);
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    head.current?.focus();
+    // Who was typing goes on typing.
+    return () => requestAnimationFrame(() => before instanceof HTMLElement && before.focus());
+  }, []);
   const last = new Date(provedAt.value);
   const counts = board.value?.counts;
   return (

@@ -2,6 +2,9 @@
 import { useEffect } from "preact/hooks";
 import type { Me, Role } from "../../api/wire.ts";
 
+export const ADMINISTRATION =
+  "Konten und Geräte haben in dieser Version noch keine Seite; verwaltet werden sie über die API (siehe API-Referenz).";
+
 const HERE: Readonly<Record<Role, string>> = {
   officer: "Sie erfassen Anzeigen mit dem Telefon. Die Listen auf dieser Seite sehen Sachbearbeitung und Vorgesetzte.",
   dispatcher: "Die Seite der Leitstelle gibt es in dieser Version noch nicht.",
@@ -10,7 +13,7 @@ const HERE: Readonly<Record<Role, string>> = {
   guard: "Die Seite für den Sicherheitsdienst gibt es in dieser Version noch nicht.",
   dpo: "Die Seite für den Datenschutz gibt es in dieser Version noch nicht.",
   staff_council: "Die Seite für den Personalrat gibt es in dieser Version noch nicht.",
-  admin: "Konten und Geräte verwalten Sie in dieser Version über die API oder den Befehl „streife“ auf dem Server.",
+  admin: ADMINISTRATION,
   clerk: "Ihre Aufgaben und Anzeigen stehen links.",
   superior: "Ihre Aufgaben und Anzeigen stehen links.",
   dock: "Ein Dock meldet sich nicht an dieser Seite an.",

@@ -9,6 +9,7 @@ import { type Area, go, hashOf, place } from "../state/address.ts";
 import { board, isCovered, now, staleMs, tries } from "../state/live.ts";
 import { signOut } from "../state/session.ts";
 import { Cover } from "./Cover.tsx";
+import { Spoken } from "./Spoken.tsx";
 import { Offences } from "./Offences.tsx";
 import { Tasks } from "./Tasks.tsx";
 import { Elsewhere } from "./Elsewhere.tsx";
@@ -52,6 +53,7 @@ export function Frame({ me }: { readonly me: Me }) {
           {hasOffice && board.value !== null && area === "anzeigen" && <Offences board={board.value} />}
           {(!hasTasks || (!hasOffice && area === "anzeigen")) && <Elsewhere me={me} />}
         </main>
+        <Spoken />
       </div>
       {isCovered.value && <Cover />}
     </>
@@ -76,8 +78,10 @@ function Freshness() {
       <svg viewBox="0 0 12 12" aria-hidden="true">
         {isLate ? <path d="M6 1L11.5 11H.5z" /> : <circle cx="6" cy="6" r="5" />}
       </svg>
-      Stand: vor {age(staleMs.value)}
-      {isLate && <b>, neuer Versuch</b>}
+      <span>
+        Stand: vor {age(staleMs.value)}
+        {isLate && <b>, neuer Versuch</b>}
+      </span>
     </span>
   );
 }

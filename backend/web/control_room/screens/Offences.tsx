@@ -38,6 +38,7 @@ export function Offences({ board }: { readonly board: Board }) {
           </p>
         </div>
       </div>
+      <WaitingRows waiting={waiting} one="neue Anzeige" more="neue Anzeigen" release={release} />
       <div class="st-filter" role="group" aria-label="Filter">
         {FILTERS.map((one) => (
           <button
@@ -51,7 +52,6 @@ export function Offences({ board }: { readonly board: Board }) {
           </button>
         ))}
       </div>
-      <WaitingRows waiting={waiting} one="neue Anzeige" more="neue Anzeigen" release={release} />
       <div class="st-list" {...zone}>
         <table class="st-table st-offences">
           <thead>
@@ -145,7 +145,7 @@ function Row({ line, board, isOpen }: Listed) {
 }
 
 function Findings({ line }: { readonly line: OffenceLine }) {
-  if (line.findings.length === 0) return <span class="st-muted">keine</span>;
+  if (line.findings.length === 0) return <None />;
   return (
     <ul class="st-marks">
       {line.findings.map((finding) => (
@@ -159,11 +159,21 @@ function Findings({ line }: { readonly line: OffenceLine }) {
 }
 
 function Photos({ line }: { readonly line: OffenceLine }) {
-  if (line.photos === 0) return <span class="st-muted">keine</span>;
+  if (line.photos === 0) return <None />;
   return (
     <span class="st-photos">
       {line.photos}
       {line.media_state === "awaiting" && <Diamond label="noch unterwegs" />}
+    </span>
+  );
+}
+
+/** Most rows have none: a dash for the eye, the word for the ear. */
+function None() {
+  return (
+    <span class="st-muted">
+      <span aria-hidden="true">–</span>
+      <span class="st-sr">keine</span>
     </span>
   );
 }

@@ -9,6 +9,7 @@ import { go, place } from "../state/address.ts";
 import { arrivals, now } from "../state/live.ts";
 import { CloseForm } from "./CloseForm.tsx";
 import { Details } from "./Details.tsx";
+import { ADMINISTRATION } from "./Elsewhere.tsx";
 import { useHold } from "./hold.ts";
 import { WaitingRows } from "./Waiting.tsx";
 
@@ -32,6 +33,7 @@ export function Tasks({ board, me }: { readonly board: Board; readonly me: Me })
           </p>
         </div>
       </div>
+      <WaitingRows waiting={waiting} one="neue Aufgabe" more="neue Aufgaben" release={release} />
       <Filter board={board} chosen={group ?? ""} />
       <div class="st-list" {...zone}>
         <table class="st-table st-tasks">
@@ -58,8 +60,8 @@ export function Tasks({ board, me }: { readonly board: Board; readonly me: Me })
           </tbody>
         </table>
       </div>
-      <WaitingRows waiting={waiting} one="neue Aufgabe" more="neue Aufgaben" release={release} />
       {shown.length === 0 && <Nothing group={group !== undefined} me={me} />}
+      {me.roles.includes("admin") && <p class="st-muted st-after">{ADMINISTRATION}</p>}
     </>
   );
 }

@@ -14,6 +14,8 @@ const SILENCE_MS = 13_000;
 export const COVER_MS = 25_000;
 /** Pause between two pulls, so that a flood paints some times a second and not some hundred. */
 const PULL_EVERY_MS = 150;
+/** How long a row that came over the line is marked "neu". */
+const NEW_MS = 60_000;
 /** Pause between two boards that were asked for by what came, and age at which counters are read anew. */
 const BOARD_EVERY_MS = 10_000;
 const BOARD_AGE_MS = 3_600_000;
@@ -63,11 +65,9 @@ export async function follow(signal: AbortSignal): Promise<void> {
 async function stream(outer: AbortSignal): Promise<void> {
   const cut = new AbortController();
   const signal = AbortSignal.any([outer, cut.signal]);
-  let watch = setTimeout(() => cut.abort(), SILENCE_MS);
-  const heard = (): void => {
-    clearTimeout(watch);
-    watch = setTimeout(() => cut.abort(), SILENCE_MS);
-  };
+  let heardAt = Date.now();
+  // The clock decides and not a timer, which may have slept with the machine.
+  const watch = setInterval(() => Date.now() - heardAt > SILENCE_MS && cut.abort(), 1000);
   try {
     const answer = await ask("/v1/live", { signal });
     if (answer.body === null) return;
@@ -78,17 +78,17 @@ async function stream(outer: AbortSignal): Promise<void> {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      heard();
+      heardAt = Date.now();
       parser.feed(value);
       if (isHinted || isBoardDue()) {
         isHinted = false;
         await pull(signal);
-        heard();
+        heardAt = Date.now();
       }
       proved();
     }
   } finally {
-    clearTimeout(watch);
+    clearInterval(watch);
     cut.abort();
   }
 }
@@ -137,20 +137,28 @@ function mark(before: Board, after: Board): void {
   const at = Date.now();
   const known = new Set([...before.lines.keys(), ...before.tasks.map((task) => task.id)]);
   const fresh = [...after.offences, ...after.tasks].filter((row) => !known.has(row.id));
-  const recent = [...arrivals.value].filter(([, since]) => at - since < 60_000);
-  if (fresh.length > 0 || recent.length < arrivals.value.size) {
-    arrivals.value = new Map([...recent, ...fresh.map((row) => [row.id, at] as const)]);
-  }
+  if (fresh.length > 0) arrivals.value = new Map([...recent(at), ...fresh.map((row) => [row.id, at] as const)]);
+}
+
+function recent(at: number): readonly (readonly [string, number])[] {
+  return [...arrivals.value].filter(([, since]) => at - since < NEW_MS);
 }
 
 function tick(): void {
   now.value = Date.now();
+  const marked = recent(now.value);
+  if (marked.length < arrivals.value.size) arrivals.value = new Map(marked);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((done) => {
     if (ms <= 0 || signal.aborted) return done();
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
   });
 }
