@@ -17,8 +17,8 @@ from psycopg.pq import Format
 _NULL: Final = b"\xff\xff\xff\xff"
 _length: Final = Struct(">i").pack
 _bigint: Final = Struct(">iq").pack
-_integer: Final = Struct(">ii").pack
 _smallint: Final = Struct(">ih").pack
+_integer: Final = Struct(">ii").pack
 _float: Final = Struct(">id").pack
 _header: Final = Struct(">iiIii").pack
 #: PostgreSQL counts instants in microseconds and days from here.
@@ -50,6 +50,7 @@ _TYPES: Final[Mapping[str, _Type]] = MappingProxyType(
         "BYTEA": _Type(17, 1001, _bytes),
         "DATE": _Type(1082, 1182, lambda value: _integer(4, value.toordinal() - _EPOCH_DAY)),
         "DOUBLE PRECISION": _Type(701, 1022, lambda value: _float(8, value)),
+        "INTEGER": _Type(23, 1007, lambda value: _integer(4, value)),
         "JSONB": _Type(3802, 3807, lambda value: _bytes(b"\x01" + value.encode())),
         "SMALLINT": _Type(21, 1005, lambda value: _smallint(2, value)),
         "TEXT": _Type(25, 1009, _text),

@@ -4,9 +4,9 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -49,13 +49,12 @@ def main(ctx: click.Context, state: Path | None) -> None:
 def with_state(command: Callable[..., None]) -> Callable[..., None]:
     """`--state` may stand before or after the command's name."""
 
-    @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Ordner dieser Installation.")
-    @click.pass_context
-    def run(ctx: click.Context, /, state: Path | None, **arguments: object) -> None:
-        command(State.open(state or ctx.obj), **arguments)
+    @wraps(command)
+    def run(*, state: Path | None, **arguments: object) -> None:
+        command(State.open(state or click.get_current_context().find_root().obj), **arguments)
 
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    return run
+    path = click.Path(path_type=Path, file_okay=False)
+    return click.option("--state", type=path, help="Ordner dieser Installation.")(run)
 
 
 @main.command()
@@ -181,24 +180,27 @@ def import_catalogue(state: State, slug: str, path: Path) -> None:
     from backend.local import setup  # noqa: PLC0415
 
     with server_of(state) as server:
-        click.echo(setup.import_catalogue(server, setup.town_of(server, slug), path))
+        done = setup.import_catalogue(server, setup.town_of(server, slug), path)
+    what = "veröffentlicht" if done.is_new else "war schon eingelesen, nichts geändert"
+    click.echo(f"{done.imported.source}: {done.imported.entries} Einträge, {what}.")
 
 
 @main.command()
 @click.option("--offences", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
-@click.option("--catalogue", "catalogue_path", type=click.Path(path_type=Path, exists=True))
+@click.option("--catalogue", type=click.Path(path_type=Path, exists=True), help="Katalog für den eigenen Server.")
 @click.option("--phones", type=click.IntRange(1, 200), default=12, show_default=True)
 @click.option("--server", "address", help="Laufender Server; sonst wird einer für diesen Lauf gestartet.")
 @click.option("--town", "slug", default="probe", show_default=True, help="Kurzname der Stadt.")
-@click.option("--login", default="admin", show_default=True, help="Kennung der Administration des Servers.")
-@click.option("--password", envvar="STREIFE_PASSWORD", help="Ihr Passwort; besser als Umgebungsvariable.")
+@click.option("--admin", "admins", multiple=True, metavar="KENNUNG:PASSWORT", help="Zweimal, nur mit --server.")
 @click.option("--json", "as_json", is_flag=True, help="Nur die letzte Zeile mit den Zahlen.")
-@with_state
-def replay(state: State, **options: object) -> None:
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Ordner für Server und Journale.")
+def replay(state: Path | None, admins: tuple[str, ...], **options: Any) -> None:
     """Spielt die Anzeigen einer Stadt durch die Journale vieler Telefone."""
     from backend.local import replay as player  # noqa: PLC0415
 
-    sys.exit(player.main(state, datetime.now(UTC), **options))  # type: ignore[arg-type]
+    pairs = tuple((login, password) for login, _, password in (one.partition(":") for one in admins))
+    asked = player.Options(administrators=pairs, **options)
+    sys.exit(player.run(State.open(state or player.default_state()), asked))
 
 
 @main.command()

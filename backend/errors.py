@@ -3,6 +3,8 @@
 A number is `<status>.<n>`: given once, never changed, never used again (`tests/backend/test_errors.py` holds the list).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Final
 
 from litestar.openapi.datastructures import ResponseSpec
@@ -263,6 +265,18 @@ class NotNow(DomainError):
 
     status, number, code = 503, 1, "not_now"
     advice = "Der Server ist gerade nicht bereit. Nichts ging verloren; es wird von selbst erneut versucht."
+
+
+#: What a broken constraint means to whoever sent the row; every other one is a defect.
+CONSTRAINTS: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
+    {
+        "uq_person_town_login": NameTaken,
+        "uq_town_slug": NameTaken,
+        "uq_town_domain": NameTaken,
+        "fk_role_grant_town_person": ForeignId,
+        "pk_offence": IdReused,
+    }
+)
 
 
 def all_problems() -> list[type[DomainError]]:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from litestar import MediaType, Response, Router, get
-from litestar.datastructures import MutableScopeHeaders
+from litestar.datastructures import CacheControlHeader, MutableScopeHeaders
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler, Message, Scope
 
 from backend import __version__
 from backend.db import Sessions
 from backend.errors import NotFound, all_problems, problems
+from backend.server import Server
 from backend.settings import Settings
 from backend.wire import Health
 
@@ -30,6 +31,9 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
 }
+#: An asset's name holds the hash of its bytes; a page names the assets of its own build, so it is asked for each time.
+_FOR_EVER: Final = CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
+_ASK_FIRST: Final = CacheControlHeader(no_cache=True)
 
 
 async def secure_headers(message: Message, scope: Scope) -> None:
@@ -85,22 +89,25 @@ def static(settings: Settings) -> list[ControllerRouterHandler]:
     return [
         create_static_files_router(
             "/assets", [folder / "assets"], name="assets", opt={"right": "public"}, include_in_schema=False,
-            cache_control=None,
+            cache_control=_FOR_EVER,
         ),
         create_static_files_router(
-            "/", [folder], name="pages", opt={"right": "public"}, html_mode=True, include_in_schema=False
+            "/", [folder], name="pages", opt={"right": "public"}, html_mode=True, include_in_schema=False,
+            cache_control=_ASK_FIRST,
         ),
     ]  # fmt: skip
 
 
 @get("/", include_in_schema=False, sync_to_thread=False, opt={"right": "public"})
-def unbuilt() -> Response[str]:
-    """Said in place of the pages where they were never built."""
+def unbuilt(server: Server) -> Response[str]:
+    """Said in place of the pages where they were never built, with the reason that the build left (web/build_hook)."""
+    left = built(server.settings) / "why_not.txt"
+    reason = left.read_text("utf-8") if left.is_file() else "Die Seiten wurden noch nicht gebaut."
     text = (
-        '<!doctype html><html lang="de"><head><meta charset="utf-8"><title>Streife</title></head><body>'
-        "<h1>Streife läuft, aber ohne Oberfläche</h1><p>Beim Installieren fehlte Node.js (ab 20.19), deshalb wurden "
-        "die Seiten nicht gebaut. Bitte Node.js installieren und Streife erneut installieren. Die API ist "
-        'erreichbar, etwa <a href="/v1/health">/v1/health</a>.</p></body></html>'
+        '<!doctype html><html lang="de"><head><meta charset="utf-8"><title>Streife</title></head><body><main>'
+        f"<h1>Streife läuft, aber ohne Oberfläche</h1><p>{escape(reason)}</p><p>Bitte Node.js (ab 20.19) bereitstellen "
+        "und Streife erneut installieren. Die API ist erreichbar, etwa "
+        '<a href="/v1/health">/v1/health</a>.</p></main></body></html>'
     )
     return Response(text, media_type=MediaType.HTML, status_code=503)
 

@@ -15,13 +15,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.bodies import pointed
 from backend.errors import (
+    CONSTRAINTS,
     PROBLEM_MEDIA_TYPE,
     BadInput,
     Defect,
     DomainError,
-    ForeignId,
     MethodNotAllowed,
-    NameTaken,
     NotAllowed,
     NotFound,
     NotNow,
@@ -33,14 +32,6 @@ from backend.errors import (
 )
 
 logger = structlog.get_logger()
-
-#: What a broken constraint means to whoever sent the row; every other one is a defect.
-CONSTRAINTS: Mapping[str, type[DomainError]] = {
-    "uq_person_town_login": NameTaken,
-    "uq_town_slug": NameTaken,
-    "uq_town_domain": NameTaken,
-    "fk_role_grant_town_person": ForeignId,
-}
 
 _BY_STATUS: Mapping[int, type[DomainError]] = {
     400: BadInput,

@@ -1,47 +1,48 @@
-"""Running the slices' rules: all at once, and each by itself where one fails (design/sync.md 4.1, savepoints)."""
+"""Running the slices' rules: all at once, and each by itself where one failed (design/sync.md 4.1)."""
 
 from collections.abc import Callable, Sequence
 
 import structlog
 from msgspec import UnsetType
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.db import savepoint
-from backend.errors import DomainError, NotNow
+from backend.errors import CONSTRAINTS, DomainError, IdReused, NotNow
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
 from backend.exchange.reading import Arriving, subject_of
 from backend.exchange.rules import ACCEPTED, Ruling
 from backend.exchange.tables import JournalEntryRow
-from backend.exchange.wire import EntryBody, Received
+from backend.exchange.wire import EntryBody, Received, Sender
 from backend.fields import Actor, PersonId, SourceId
-from backend.identity.tables import SourceRow
 
 logger = structlog.get_logger()
 
 
 def apply(
-    session: Session, actor: Actor, source: SourceRow, arriving: Sequence[Arriving], parked_seq: int | None
+    session: Session,
+    actor: Actor,
+    source: Sender,
+    arriving: Sequence[Arriving],
+    *,
+    parked_seq: int | None,
+    is_careful: bool,
 ) -> list[Ruling]:
     """A ruling for each entry, in their order; what was accepted has its effect in this transaction.
 
-    First all within one savepoint. If that fails, all is taken back and done again with a savepoint for each entry,
-    so that only the one at fault is refused. Services have no effect outside the transaction, so this is safe.
-    Entry `parked_seq` is parked without being asked: it was there too often when the server died.
+    Normally an entry that its slice refuses raises: the caller rolls all back and comes again with `is_careful`, where
+    each entry has a savepoint and only the one at fault is refused. Services have no effect outside the transaction,
+    so this is safe. Entry `parked_seq` is parked without being asked: the server died of it too often.
 
     Raises:
         NotNow: the database cannot work now.
         DBAPIError: a deadlock or a statement's time-out.
+        Exception: not `is_careful`: whatever a slice raises.
     """
     blocked = _blocked_subjects(session, source)
-    try:
-        with savepoint(session):
-            return _run(session, actor, arriving, blocked, parked_seq, _trust)
-    except Exception as error:
-        check_database(error)
-    return _run(session, actor, arriving, blocked, parked_seq, apply_alone)
+    return _run(session, actor, arriving, blocked, parked_seq, apply_alone if is_careful else _trust)
 
 
 def _run(
@@ -79,11 +80,20 @@ def apply_alone(session: Session, actor: Actor, received: Received, body: EntryB
             return _trust(session, actor, received, body)
     except DomainError as error:
         return Ruling("conflict" if error.is_conflict else "rejected", error.code, error.field)
+    except IntegrityError as error:
+        refusal = CONSTRAINTS.get(getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "")
+        if refusal is not None:
+            return Ruling("rejected", refusal.code, "/id" if refusal is IdReused else None)
+        return _parked(received, error)
     except Exception as error:
         check_database(error)
-        # Never the payload: only what failed, and where the entry stands.
-        logger.error("entry_parked", source=str(received.source), seq=received.seq, error=type(error).__name__)  # noqa: TRY400
-        return Ruling("parked", "server_error")
+        return _parked(received, error)
+
+
+def _parked(received: Received, error: Exception) -> Ruling:
+    """Never the payload: only what failed, and where the entry stands."""
+    logger.error("entry_parked", source=str(received.source), seq=received.seq, error=type(error).__name__)
+    return Ruling("parked", "server_error")
 
 
 def _trust(session: Session, actor: Actor, received: Received, body: EntryBody) -> Ruling:
@@ -108,7 +118,7 @@ def check_database(error: BaseException) -> None:
         raise error
 
 
-def _blocked_subjects(session: Session, source: SourceRow) -> frozenset[tuple[str, str]]:
+def _blocked_subjects(session: Session, source: Sender) -> frozenset[tuple[str, str]]:
     if source.unsettled == 0:
         return frozenset()
     rows = session.execute(

@@ -9,5 +9,5 @@ from backend.offences import service as offences
 from backend.offences.wire import OffenceRecorded
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"offence.recorded": Kind(v=1, body=OffenceRecorded, apply=offences.record)}
+    {"offence.recorded": Kind(right="offence:C", v=1, body=OffenceRecorded, apply=offences.record)}
 )

@@ -11,14 +11,14 @@ from msgspec import Struct, UnsetType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.db import Bulk
+from backend.db import Bulk, rows
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
 from backend.exchange.rules import ID_REUSED, PersonsLease, Ruling
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
-from backend.exchange.wire import EntryBody, Received, Subject
-from backend.identity.tables import LeaseRow, SourceRow
-from sync.entry import parse_recorded_at
+from backend.exchange.wire import EntryBody, Received, Sender, Subject
+from backend.fields import Role
+from backend.identity.rules import permit
 from sync.exchange import Folded, WireEntry, WireMedia
 
 _EFFECT: Final = Bulk(
@@ -53,27 +53,26 @@ class Arriving(Struct):
 
 
 def prepare(
-    session: Session, source: SourceRow, new: Sequence[Folded], wires: Sequence[WireEntry], now: datetime
+    session: Session, source: Sender, new: Sequence[Folded], wires: Sequence[WireEntry], now: datetime
 ) -> list[Arriving]:
     """The new entries, each with the ruling that stands before its slice is asked."""
     leases = _leases(session, source)
-    rows = [
+    effects = [
         (source.town, source.id, UUID(o.entry.id), bytes.fromhex(o.entry.commitment), source.incarnation, o.entry.seq)
         for o in new
     ]
-    first_time = set(_EFFECT.write(session, rows))
+    first_time = set(_EFFECT.write(session, effects))
     repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
     arriving = []
     for one, wire in zip(new, wires, strict=True):
-        recorded_at, zone = parse_recorded_at(one.entry.recorded_at)
         received = Received(
             id=UUID(one.entry.id),
             source=source.id,
             incarnation=source.incarnation,
             seq=one.entry.seq,
             kind=one.entry.kind,
-            recorded_at=recorded_at,
-            zone=zone,
+            recorded_at=one.recorded_at,
+            zone=one.zone,
             received_at=now,
             media=wire.media,
         )
@@ -85,7 +84,7 @@ def prepare(
 
 
 def judge_again(
-    session: Session, source: SourceRow, entry: JournalEntryRow, private: JournalPrivateRow
+    session: Session, source: Sender, entry: JournalEntryRow, private: JournalPrivateRow
 ) -> tuple[Received, EntryBody, Ruling | None]:
     """A stored entry as it would arrive today: a newer server may know its kind, a lease may prove its person."""
     received = Received(
@@ -114,16 +113,19 @@ def subject_of(body: EntryBody) -> tuple[str, str] | None:
     return (body.subject.type, body.subject.id) if isinstance(body.subject, Subject) else None
 
 
-def _leases(session: Session, source: SourceRow) -> list[PersonsLease]:
+_LEASES: Final = "SELECT person, roles, issued_at, expires_at FROM lease WHERE source = %(source)s"
+
+
+def _leases(session: Session, source: Sender) -> list[PersonsLease]:
     if source.kind != "phone":
         return []
-    rows = session.execute(
-        select(LeaseRow.person, LeaseRow.issued_at, LeaseRow.expires_at).where(LeaseRow.source == source.id)
-    )
-    return [PersonsLease(row.person, row.issued_at, row.expires_at) for row in rows]
+    return [
+        PersonsLease(row.person, frozenset(map(Role, row.roles)), row.issued_at, row.expires_at)
+        for row in rows(session, _LEASES, source=source.id)
+    ]
 
 
-def _repeated(session: Session, source: SourceRow, again: Sequence[Folded]) -> dict[int, Ruling]:
+def _repeated(session: Session, source: Sender, again: Sequence[Folded]) -> dict[int, Ruling]:
     """What an id got that was known before: the stored verdict, or `id_reused` where the content differs."""
     if not again:
         return {}
@@ -166,10 +168,21 @@ def _read(
         return body, Ruling("held", "unknown_kind", "/kind")
     if not is_known:
         return body, Ruling("held", "newer_version", "/v")
-    by = None if isinstance(body.by, UnsetType) or source_kind != "phone" else body.by
-    if by is not None and not rules.is_proven(by, received.recorded_at, leases):
-        return body, Ruling("held", "actor_unproven", "/body/by")
-    return body, None
+    return body, _barred(received, kind.right, body, source_kind, leases)
+
+
+def _barred(
+    received: Received, right: str, body: EntryBody, source_kind: str, leases: Sequence[PersonsLease]
+) -> Ruling | None:
+    """The ruling where whoever recorded it could not, at that time; None where they could."""
+    roles: frozenset[Role] | None = frozenset({Role(source_kind)}) if source_kind != "phone" else None
+    if roles is None:
+        if isinstance(body.by, UnsetType):
+            return Ruling("rejected", "unreadable", "/body/by")
+        roles = rules.roles_then(body.by, received.recorded_at, leases)
+    if roles is None:
+        return Ruling("held", "actor_unproven", "/body/by")
+    return None if permit(roles, right) is not None else Ruling("rejected", "not_allowed", "/body/by")
 
 
 def _decode(kind: str, v: int, text: bytes) -> EntryBody:

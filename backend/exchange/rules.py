@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from backend.fields import Role
 from sync.exchange import Judgement
 
 #: A parked entry is tried again after these, then a person decides (design/sync.md 4.1).
@@ -38,20 +39,24 @@ _AGAIN: Final = frozenset({"40001", "40P01"})
 
 
 class PersonsLease(NamedTuple):
-    """A person had this phone from then to then."""
+    """A person had this phone from then to then, with these roles."""
 
     person: UUID | None
+    roles: frozenset[Role]
     issued_at: datetime
     expires_at: datetime
 
 
-def is_proven(person: UUID, recorded_at: datetime, leases: Iterable[PersonsLease]) -> bool:
-    """Whether this person had the phone when the entry was recorded, give or take 120 s of its clock."""
-    return any(
-        lease.person == person
-        and lease.issued_at - CLOCK_TOLERANCE <= recorded_at <= lease.expires_at + CLOCK_TOLERANCE
-        for lease in leases
-    )
+def roles_then(person: UUID, recorded_at: datetime, leases: Iterable[PersonsLease]) -> frozenset[Role] | None:
+    """The roles with which this person had the phone when the entry was recorded, give or take 120 s of its clock.
+
+    None where the person did not have it then.
+    """
+    for lease in leases:
+        is_then = lease.issued_at - CLOCK_TOLERANCE <= recorded_at <= lease.expires_at + CLOCK_TOLERANCE
+        if is_then and lease.person == person:
+            return lease.roles
+    return None
 
 
 def next_try(tries: int, now: datetime) -> datetime | None:

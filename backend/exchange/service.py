@@ -8,19 +8,21 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
-from sqlalchemy import select, update
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backend.errors import BadEnvelope
+from backend.db import rows
+from backend.errors import BadEnvelope, NotNow
 from backend.exchange.applying import apply
 from backend.exchange.changes import Pulled, pull
 from backend.exchange.reading import STANDING, pointer, prepare, standing
-from backend.exchange.rules import ACCEPTED, Ruling
-from backend.exchange.storing import advance, keep_branch, store
+from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, Ruling, is_for_all, is_worth_repeating
+from backend.exchange.storing import keep_branch, seal_kept, store
 from backend.exchange.tables import JournalEntryRow
+from backend.exchange.wire import Sender
 from backend.fields import Actor
 from backend.identity.sources import wipe
-from backend.identity.tables import SourceKeyRow, SourceRow
 from sync.admission import Arrived, Known, decide
 from sync.entry import format_instant, from_base64url
 from sync.errors import InvalidEntry
@@ -46,8 +48,12 @@ class Admitted(NamedTuple):
     """How far the journal is admitted now, what became of the entries that were not simply accepted, and the stop."""
 
     last_seq: int
-    verdicts: tuple[Verdict, ...]
-    stop: Stop | None
+    verdicts: tuple[Verdict, ...] = ()
+    stop: Stop | None = None
+    #: The chain's hash at `last_seq` where this batch moved it.
+    head: bytes | None = None
+    #: Entries of this batch that are held or parked.
+    opened: int = 0
 
 
 def exchange(
@@ -56,6 +62,7 @@ def exchange(
     request: ExchangeRequest,
     *,
     is_locked_out: bool,
+    is_careful: bool,
     secret: bytes,
     record_key: SourceKey,
     now: datetime,
@@ -68,6 +75,7 @@ def exchange(
         BadEnvelope: the request breaks the form of design/sync.md 2.1 or 3.1; nothing was applied.
         NotNow: the database cannot work now; nothing was applied.
         DBAPIError: a deadlock; the caller may do the whole transaction again.
+        Exception: an entry failed; the caller does the whole transaction again with `is_careful`.
     """
     try:
         check_request(request)
@@ -76,11 +84,11 @@ def exchange(
     assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
     pulled = None if is_locked_out else pull(session, actor, request, secret)
     if request.entries or is_locked_out:
-        admitted = admit(session, actor, request, now=now)
+        admitted = admit(session, actor, request, is_careful=is_careful, now=now)
     else:
-        admitted = Admitted(_last_seq(session, actor, request), (), None)
+        admitted = Admitted(_last_seq(session, actor, request))
     if pulled is not None:
-        _note_contact(session, actor, request, pulled, now)
+        _note(session, actor, request, pulled, admitted, now)
     control = (wipe(actor.source, record_key),) if admitted.stop is not None and admitted.stop.code == "revoked" else ()
     return ExchangeResponse(
         now=format_instant(now),
@@ -98,30 +106,67 @@ def exchange(
     )
 
 
+def after_failure(error: Exception, *, is_careful: bool) -> bool:
+    """Whether the exchange is to be done again with care, after its transaction was rolled back.
+
+    A deadlock is done again as it was. An entry's failure shows only that some entry failed: again, with care.
+
+    Raises:
+        Exception: the error itself where no entry is at fault, or where care did not help either.
+    """
+    if isinstance(error, (BadEnvelope, NotNow)):
+        raise error
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        if is_worth_repeating(state):
+            return is_careful
+        if is_for_all(state) or state == STATEMENT_TIMEOUT or error.connection_invalidated:
+            raise error
+    if is_careful:
+        raise error
+    return True
+
+
 def _last_seq(session: Session, actor: Actor, request: ExchangeRequest) -> int:
-    row = session.execute(select(SourceRow.incarnation, SourceRow.last_seq).where(SourceRow.id == actor.source)).one()
+    (row,) = rows(session, "SELECT incarnation, last_seq FROM source WHERE id = %(id)s", id=actor.source)
     if row.incarnation < request.incarnation:
         raise BadEnvelope(field="/incarnation", detail="this source never had this incarnation")
     return int(row.last_seq) if row.incarnation == request.incarnation else request.last_seq
 
 
-def _note_contact(session: Session, actor: Actor, request: ExchangeRequest, pulled: Pulled, now: datetime) -> None:
-    """What the device confirmed and holds is known; an idle one writes at most once a minute."""
-    stale = (SourceRow.last_contact_at < now - CONTACT_EVERY) | SourceRow.last_contact_at.is_(None)
-    statement = update(SourceRow).where(SourceRow.id == actor.source)
-    session.execute(
-        (statement if request.entries else statement.where(stale)).values(
-            last_contact_at=now,
-            confirmed_xid=pulled.confirmed.xid,
-            confirmed_pos=pulled.confirmed.pos,
-            holds=list(request.holds),
-            app=request.app,
-            schema=request.schema,
-        )
+_CONTACT: Final = (
+    " last_contact_at = %(now)s, confirmed_xid = %(xid)s, confirmed_pos = %(pos)s, holds = %(holds)s, app = %(app)s,"
+    " schema = %(schema)s WHERE id = %(id)s"
+)
+_MOVE: Final = (
+    "UPDATE source SET last_seq = %(seq)s, head = %(head)s, rev = rev + 1, unsettled = unsettled + %(opened)s,"  # noqa: S608 - constants
+    + _CONTACT
+)
+_TOUCH: Final = "UPDATE source SET" + _CONTACT + " AND (last_contact_at IS NULL OR last_contact_at < %(stale)s)"
+
+
+def _note(
+    session: Session, actor: Actor, request: ExchangeRequest, pulled: Pulled, admitted: Admitted, now: datetime
+) -> None:
+    """Where the source stands, what it confirmed and holds; an idle one is written at most once a minute."""
+    rows(
+        session,
+        _TOUCH if admitted.head is None else _MOVE,
+        id=actor.source,
+        seq=admitted.last_seq,
+        head=admitted.head,
+        opened=admitted.opened,
+        now=now,
+        stale=now - CONTACT_EVERY,
+        xid=pulled.confirmed.xid,
+        pos=pulled.confirmed.pos,
+        holds=list(request.holds),
+        app=request.app,
+        schema=request.schema,
     )
 
 
-def admit(session: Session, actor: Actor, request: ExchangeRequest, *, now: datetime) -> Admitted:
+def admit(session: Session, actor: Actor, request: ExchangeRequest, *, is_careful: bool, now: datetime) -> Admitted:
     """The batch is stored, with a verdict for each entry, or a stop says why not; nothing is committed yet.
 
     Raises:
@@ -131,36 +176,58 @@ def admit(session: Session, actor: Actor, request: ExchangeRequest, *, now: date
     source, key = _lock(session, actor, request.incarnation)  # 3
     folded, signature = _verified(source.id, key, request)  # 4
     if folded is None:
-        return Admitted(source.last_seq, (), Stop(code="bad_seal"))
+        return Admitted(source.last_seq, stop=Stop(code="bad_seal"))
     decision = decide(_known(session, source, key, folded), _arrived(request, folded))  # 5
     if decision.stop is not None:
         if folded and decision.stop.code in ("fork", "revoked"):
             keep_branch(session, source, request, folded, signature, decision.stop, now)
-        return Admitted(source.last_seq, (), decision.stop)
+        return Admitted(source.last_seq, stop=decision.stop)
     verdicts = _stored_verdicts(session, source, decision.duplicates)
     new = folded[decision.new :]
-    if new:
-        arriving = prepare(session, source, new, request.entries[decision.new :], now)  # 6
-        parked_seq = request.entries[0].seq if request.tries >= TRIES_PARKED else None
-        rulings = apply(session, actor, source, arriving, parked_seq)
-        store(session, source, arriving, rulings, now)  # 7
-        advance(session, source, new[-1], signature, rulings, now)
-        verdicts += [_verdict(a.folded.entry.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]
-        return Admitted(new[-1].entry.seq, tuple(verdicts), None)
-    return Admitted(source.last_seq, tuple(verdicts), None)
+    if not new:
+        return Admitted(source.last_seq, tuple(verdicts))
+    arriving = prepare(session, source, new, request.entries[decision.new :], now)  # 6
+    parked_seq = request.entries[0].seq if request.tries >= TRIES_PARKED else None
+    rulings = apply(session, actor, source, arriving, parked_seq=parked_seq, is_careful=is_careful)
+    store(session, source, arriving, rulings, now)  # 7
+    seal_kept(session, source, new[-1], signature, now)
+    verdicts += [_verdict(a.received.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]
+    opened = sum(ruling.is_open for ruling in rulings)
+    return Admitted(new[-1].entry.seq, tuple(verdicts), head=new[-1].hash, opened=opened)
 
 
-def _lock(session: Session, actor: Actor, incarnation: int) -> tuple[SourceRow, SourceKeyRow]:
-    source = session.scalars(
-        select(SourceRow).where(SourceRow.id == actor.source).with_for_update(key_share=True)
-    ).one()
-    key = session.get(SourceKeyRow, (source.town, source.id, incarnation))
-    if key is None:
+class _Key(NamedTuple):
+    incarnation: int
+    spki: bytes
+    genesis: bytes
+
+
+_LOCK: Final = (
+    "SELECT town, id, kind, label, state, incarnation, last_seq, head, rev, unsettled, revoked_at, revoked_reason"
+    " FROM source WHERE id = %(id)s FOR NO KEY UPDATE"
+)
+_KEY: Final = (
+    "SELECT incarnation, spki, genesis FROM source_key"
+    " WHERE town = %(town)s AND source = %(id)s AND incarnation = %(incarnation)s"
+)
+
+
+def lock(session: Session, source: UUID) -> Sender:
+    """The source, locked until the transaction ends; others may still refer to it."""
+    (row,) = rows(session, _LOCK, id=source)
+    return Sender(*row)
+
+
+def _lock(session: Session, actor: Actor, incarnation: int) -> tuple[Sender, _Key]:
+    assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
+    source = lock(session, actor.source)
+    found = rows(session, _KEY, town=source.town, id=source.id, incarnation=incarnation)
+    if not found:
         raise BadEnvelope(field="/incarnation", detail="this source never had this incarnation")
-    return source, key
+    return source, _Key(*found[0])
 
 
-def _verified(source: UUID, key: SourceKeyRow, request: ExchangeRequest) -> tuple[list[Folded] | None, bytes]:
+def _verified(source: UUID, key: _Key, request: ExchangeRequest) -> tuple[list[Folded] | None, bytes]:
     """The chained entries and the raw seal; None where chain and seal do not verify."""
     if isinstance(request.prev, UnsetType) or isinstance(request.seal, UnsetType):
         return [], b""
@@ -179,18 +246,18 @@ def _verified(source: UUID, key: SourceKeyRow, request: ExchangeRequest) -> tupl
     return (folded if is_good else None), signature
 
 
-def _known(session: Session, source: SourceRow, key: SourceKeyRow, folded: list[Folded]) -> Known:
+def _known(session: Session, source: Sender, key: _Key, folded: list[Folded]) -> Known:
     hashes = {source.last_seq: source.head}
     first = folded[0].entry.seq if folded else source.last_seq + 1
     if first <= source.last_seq and key.incarnation == source.incarnation:
-        rows = session.execute(
+        found = session.execute(
             select(JournalEntryRow.seq, JournalEntryRow.hash).where(
                 JournalEntryRow.source == source.id,
                 JournalEntryRow.incarnation == source.incarnation,
                 JournalEntryRow.seq.between(first - 1, folded[-1].entry.seq),
             )
         )
-        hashes |= {0: key.genesis} | {row.seq: row.hash for row in rows}
+        hashes |= {0: key.genesis} | {row.seq: row.hash for row in found}
     return Known(
         incarnation=source.incarnation,
         last_seq=source.last_seq,
@@ -207,10 +274,10 @@ def _arrived(request: ExchangeRequest, folded: list[Folded]) -> Arrived:
     return Arrived(incarnation=request.incarnation, prev=prev, entries=entries)
 
 
-def _stored_verdicts(session: Session, source: SourceRow, seqs: range) -> list[Verdict]:
+def _stored_verdicts(session: Session, source: Sender, seqs: range) -> list[Verdict]:
     if not seqs:
         return []
-    rows = session.execute(
+    found = session.execute(
         select(JournalEntryRow.seq, *STANDING)
         .where(
             JournalEntryRow.source == source.id,
@@ -219,7 +286,7 @@ def _stored_verdicts(session: Session, source: SourceRow, seqs: range) -> list[V
         )
         .order_by(JournalEntryRow.seq)
     )
-    rulings = [(row.seq, standing(row)) for row in rows]
+    rulings = [(row.seq, standing(row)) for row in found]
     return [_verdict(seq, ruling) for seq, ruling in rulings if ruling != ACCEPTED]
 
 

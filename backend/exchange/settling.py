@@ -12,15 +12,16 @@ from sqlalchemy import Engine, Select, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backend.db import sessions_of
+from backend.db import rows, sessions_of
 from backend.errors import NotNow
 from backend.exchange import rules
 from backend.exchange.applying import apply_alone
 from backend.exchange.reading import STANDING, judge_again, standing
 from backend.exchange.rules import STATEMENT_TIMEOUT, Ruling
+from backend.exchange.service import lock
 from backend.exchange.storing import open_entry_task
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
-from backend.exchange.wire import EntryBody, Received
+from backend.exchange.wire import EntryBody, Received, Sender
 from backend.feed import service as feed
 from backend.fields import Actor, SourceId, TownId
 from backend.identity.tables import SourceRow
@@ -62,12 +63,12 @@ def count_tries(session: Session, source: SourceId, *, now: datetime) -> frozens
 
     An entry that kills whatever runs it is thus tried as often as any other, and no sweep dies of it for ever.
     """
-    session.scalars(select(SourceRow.id).where(SourceRow.id == source).with_for_update(key_share=True)).one()
-    rows = session.scalars(_open(source).where(JournalEntryRow.next_try_at <= now)).all()
-    for entry in rows:
+    lock(session, source)
+    found = session.scalars(_open(source).where(JournalEntryRow.next_try_at <= now)).all()
+    for entry in found:
         entry.tries += 1
         entry.next_try_at = rules.next_try(entry.tries, now)
-    return frozenset((entry.incarnation, entry.seq) for entry in rows)
+    return frozenset((entry.incarnation, entry.seq) for entry in found)
 
 
 def settle_source(session: Session, source: SourceId, due: frozenset[Place], *, now: datetime) -> int:
@@ -75,7 +76,7 @@ def settle_source(session: Session, source: SourceId, due: frozenset[Place], *, 
 
     Of those that failed before only the ones that are `due` are run.
     """
-    row = session.scalars(select(SourceRow).where(SourceRow.id == source).with_for_update(key_share=True)).one()
+    row = lock(session, source)
     open_rows = session.execute(
         _open(source)
         .add_columns(JournalPrivateRow)
@@ -101,12 +102,13 @@ def settle_source(session: Session, source: SourceId, due: frozenset[Place], *, 
         settled += 1
         if settled == BATCH:
             break
+    rows(session, "UPDATE source SET unsettled = unsettled - %(settled)s WHERE id = %(id)s", settled=settled, id=source)
     return settled
 
 
 def _ruling(
     session: Session,
-    source: SourceRow,
+    source: Sender,
     entry: JournalEntryRow,
     private: JournalPrivateRow,
     due: frozenset[Place],
@@ -161,7 +163,7 @@ def _first(session: Session, entry: JournalEntryRow) -> Ruling | None:
     return standing(row)
 
 
-def _try_later(session: Session, source: SourceRow, entry: JournalEntryRow, now: datetime) -> None:
+def _try_later(session: Session, source: Sender, entry: JournalEntryRow, now: datetime) -> None:
     """A first failure is counted, later ones were before they ran; after the last one a person learns of the entry."""
     if entry.tries == 0:
         entry.tries, entry.next_try_at = 1, rules.next_try(1, now)
@@ -170,11 +172,10 @@ def _try_later(session: Session, source: SourceRow, entry: JournalEntryRow, now:
         work.open_task(session, "office", "entry_parked", subject_type="entry", subject=entry.id, facts=facts, now=now)
 
 
-def _settle(session: Session, source: SourceRow, entry: JournalEntryRow, ruling: Ruling, now: datetime) -> None:
+def _settle(session: Session, source: Sender, entry: JournalEntryRow, ruling: Ruling, now: datetime) -> None:
     """The verdict stands, the source learns it by its feed, and a person if it has no effect."""
     entry.settled_verdict, entry.settled_code, entry.settled_field = ruling.verdict, ruling.code, ruling.field
     entry.settled_at = now
-    source.unsettled -= 1
     session.flush()  # the next entry's look at its first must see it
     verdict = Verdict(
         seq=entry.seq,

@@ -20,10 +20,9 @@ from backend.exchange.tables import (
     JournalPrivateRow,
     JournalSealRow,
 )
-from backend.exchange.wire import Received
+from backend.exchange.wire import Received, Sender
 from backend.feed import service as feed
 from backend.fields import uuid7
-from backend.identity.tables import SourceRow
 from backend.log import service as log
 from backend.work import service as work
 from sync.entry import format_instant, header
@@ -38,11 +37,12 @@ _ENTRY: Final = Bulk(
 )  # fmt: skip
 _PRIVATE: Final = Bulk(JournalPrivateRow, ["town", "source", "incarnation", "seq", "salt", "body", "media"])
 _FORK_PRIVATE: Final = Bulk(JournalForkPrivateRow, ["town", "fork", "seq", "salt", "body", "media"])
+_SEAL: Final = Bulk(JournalSealRow, ["town", "source", "incarnation", "seq", "signature", "received_at"])
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def store(
-    session: Session, source: SourceRow, arriving: Sequence[Arriving], rulings: Sequence[Ruling], now: datetime
+    session: Session, source: Sender, arriving: Sequence[Arriving], rulings: Sequence[Ruling], now: datetime
 ) -> None:
     """Entries, private parts and log leaves; a person learns of what was rejected or conflicts."""
     town, source_id, incarnation = source.town, source.id, source.incarnation
@@ -75,34 +75,19 @@ def store(
             open_entry_task(session, source, got, ruling, now)
 
 
-def advance(
-    session: Session,
-    source: SourceRow,
-    last: Folded,
-    signature: bytes,
-    rulings: Sequence[Ruling],
-    now: datetime,
-) -> None:
-    """The source stands at its newest entry; its seal is kept, and its own feed says so as the last row."""
-    source.last_seq, source.head = last.entry.seq, last.hash
-    source.rev += 1
-    source.unsettled += sum(ruling.is_open for ruling in rulings)
-    seal = JournalSealRow(
-        town=source.town,
-        source=source.id,
-        incarnation=source.incarnation,
-        seq=last.entry.seq,
-        signature=signature,
-        received_at=now,
-    )
-    session.add(seal)
-    body = {"incarnation": source.incarnation, "last_seq": source.last_seq}
-    feed.put(session, f"self:{source.id}", "journal", id=source.id, rev=source.rev, body=body)
+def seal_kept(session: Session, source: Sender, last: Folded, signature: bytes, now: datetime) -> None:
+    """The seal over the chain up to its newest entry is kept, and the source's own feed says how far it is admitted.
+
+    The feed's row is the last of this transaction: with it a device knows that the effects before are there.
+    """
+    later(session, _SEAL, (source.town, source.id, source.incarnation, last.entry.seq, signature, now))
+    body = {"incarnation": source.incarnation, "last_seq": last.entry.seq}
+    feed.put(session, f"self:{source.id}", "journal", id=source.id, rev=source.rev + 1, body=body)
 
 
 def keep_branch(
     session: Session,
-    source: SourceRow,
+    source: Sender,
     request: ExchangeRequest,
     folded: list[Folded],
     signature: bytes,
@@ -164,7 +149,7 @@ def admitted_record(
 
 
 def open_entry_task(
-    session: Session, source: SourceRow, received: Received | JournalEntryRow, ruling: Ruling, now: datetime
+    session: Session, source: Sender, received: Received | JournalEntryRow, ruling: Ruling, now: datetime
 ) -> None:
     """A person learns of an entry that has no effect."""
     facts: dict[str, str | int] = {

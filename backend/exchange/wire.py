@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -39,6 +39,25 @@ class EntryBody(Struct, frozen=True, kw_only=True):
     clock: Clock | UnsetType = UNSET
 
 
+class Sender(NamedTuple):
+    """A source whose row is locked: one source, one admission."""
+
+    town: UUID
+    id: UUID
+    kind: str
+    label: str
+    state: str
+    #: The newest one.
+    incarnation: int
+    last_seq: int
+    head: bytes
+    rev: int
+    #: Entries that are held or parked and not settled.
+    unsettled: int
+    revoked_at: datetime | None
+    revoked_reason: str | None
+
+
 class Received(Struct, frozen=True, kw_only=True):
     """An admitted entry, apart from its body. `id` is the record's id."""
 
@@ -56,6 +75,8 @@ class Received(Struct, frozen=True, kw_only=True):
 class Kind(Struct, frozen=True):
     """How entries of one kind are read and what they do."""
 
+    #: What whoever recorded it must hold, as in the rights table; a source's own kinds need `source_data:C`.
+    right: str
     #: Newest version of the body that this server reads.
     v: int
     body: type[EntryBody]

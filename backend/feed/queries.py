@@ -1,18 +1,20 @@
 """Reading the feed without gaps: only below the oldest open transaction (design/sync.md 5.2)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from msgspec import UNSET, Raw
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from backend.db import rows
 from backend.errors import BadInput, CursorExpired, EpochChanged
 from backend.feed.rules import PAGE, PAGE_BYTES, Place, Position, open_cursor, seal_cursor
 from backend.feed.tables import FeedRow
 from backend.feed.wire import FeedChange, FeedPage
 from backend.fields import Actor
+from sync.exchange import Op
 
 
 class Horizon(NamedTuple):
@@ -23,16 +25,16 @@ class Horizon(NamedTuple):
     floor: int
 
 
-class Found(NamedTuple):
-    """A row of the feed."""
+class Found(Protocol):
+    """A row of the feed, as the database gives it."""
 
     scope: str
-    op: str
+    op: Op
     type: str
     id: UUID
     rev: int
     body: bytes | None
-    xid: int
+    xid: str
     pos: int
 
 
@@ -48,28 +50,28 @@ class SnapshotRow(NamedTuple):
 class Page(NamedTuple):
     """Rows in their order, where the reader stands after them, and whether another page waits."""
 
-    rows: list[Found]
+    rows: Sequence[Found]
     at: Position
     more: bool
 
 
-_HORIZON = text(
-    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, (SELECT epoch FROM history),"
-    " coalesce((SELECT xid FROM feed_floor WHERE town = CAST(:town AS uuid))::text, '0')"
+_HORIZON: Final = (
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid, (SELECT epoch FROM history) AS epoch,"
+    " coalesce((SELECT xid FROM feed_floor WHERE town = %(town)s)::text, '0') AS floor"
 )
-_ROWS = text(
-    "SELECT r.scope, r.op, r.type, r.id, r.rev, r.body, r.xid::text, r.pos"
-    " FROM unnest(CAST(:scopes AS text[])) AS s(scope) CROSS JOIN LATERAL"
-    " (SELECT f.* FROM feed f WHERE f.town = CAST(:town AS uuid) AND f.scope = s.scope"
-    " AND (f.xid, f.pos) > (CAST(:xid AS xid8), CAST(:pos AS bigint)) AND f.xid < CAST(:horizon AS xid8)"
-    " ORDER BY f.xid, f.pos LIMIT :limit) r ORDER BY r.xid, r.pos LIMIT :limit"
+_ROWS: Final = (
+    "SELECT r.scope, r.op, r.type, r.id, r.rev, r.body, r.xid::text AS xid, r.pos"
+    " FROM unnest(%(scopes)s::text[]) AS s(scope) CROSS JOIN LATERAL"
+    " (SELECT f.* FROM feed f WHERE f.town = %(town)s AND f.scope = s.scope"
+    " AND (f.xid, f.pos) > (%(xid)s::xid8, %(pos)s::bigint) AND f.xid < %(horizon)s::xid8"
+    " ORDER BY f.xid, f.pos LIMIT %(limit)s) r ORDER BY r.xid, r.pos LIMIT %(limit)s"
 )
 
 
 def horizon(session: Session) -> Horizon:
     """Where reading must stop. It MUST be a statement of its own, before the page's."""
-    xid, epoch, floor = session.execute(_HORIZON, {"town": session.info["town"]}).one()
-    return Horizon(int(xid), bytes(epoch), int(floor))
+    (row,) = rows(session, _HORIZON, town=session.info["town"])
+    return Horizon(int(row.xid), bytes(row.epoch), int(row.floor))
 
 
 def page(session: Session, scopes: Sequence[str], after: Position, until: Horizon, limit: int) -> Page:
@@ -77,29 +79,27 @@ def page(session: Session, scopes: Sequence[str], after: Position, until: Horizo
 
     A page that is full ends at its last row, any other one at the horizon, so that quiet scopes advance too.
     """
-    found = [
-        Found(scope, op, kind, id_, rev, body and bytes(body), int(xid), pos)
-        for scope, op, kind, id_, rev, body, xid, pos in session.execute(
-            _ROWS,
-            {
-                "scopes": list(scopes),
-                "town": session.info["town"],
-                "xid": str(after.xid),
-                "pos": after.pos,
-                "horizon": str(until.xid),
-                "limit": limit + 1,
-            },
-        )
-    ]
-    rows = _within_bytes(found[:limit])
-    if len(rows) < len(found):
-        return Page(rows, Position(rows[-1].xid, rows[-1].pos), more=True)
-    return Page(rows, max(after, Position(until.xid, 0)), more=False)
+    if not scopes:
+        return Page([], max(after, Position(until.xid, 0)), more=False)
+    found = rows(
+        session,
+        _ROWS,
+        scopes=list(scopes),
+        town=session.info["town"],
+        xid=str(after.xid),
+        pos=after.pos,
+        horizon=str(until.xid),
+        limit=limit + 1,
+    )
+    fitting = _within_bytes(found[:limit])
+    if len(fitting) < len(found):
+        return Page(fitting, Position(int(fitting[-1].xid), fitting[-1].pos), more=True)
+    return Page(fitting, max(after, Position(until.xid, 0)), more=False)
 
 
 def rows_after(session: Session, scope: str, place: Place, limit: int) -> list[SnapshotRow]:
     """Up to `limit` things that stand in the scope, in the order of their keys."""
-    rows = session.execute(
+    found = session.execute(
         select(FeedRow.type, FeedRow.id, FeedRow.rev, FeedRow.body)
         .where(
             FeedRow.town == session.info["town"],
@@ -110,7 +110,7 @@ def rows_after(session: Session, scope: str, place: Place, limit: int) -> list[S
         .order_by(FeedRow.type, FeedRow.id)
         .limit(limit)
     )
-    return [SnapshotRow(row.type, row.id, row.rev, row.body) for row in rows]
+    return [SnapshotRow(row.type, row.id, row.rev, row.body) for row in found]
 
 
 def changes(session: Session, actor: Actor, after: str, secret: bytes) -> FeedPage:
@@ -154,10 +154,10 @@ def cursor_now(session: Session, actor: Actor, secret: bytes) -> str:
     return seal_cursor(secret, until.epoch, actor.town, actor.person, Position(until.xid, 0))
 
 
-def _within_bytes(rows: list[Found]) -> list[Found]:
+def _within_bytes(found: Sequence[Found]) -> Sequence[Found]:
     size = 0
-    for index, row in enumerate(rows):
+    for index, row in enumerate(found):
         size += len(row.body or b"")
         if size > PAGE_BYTES and index:
-            return rows[:index]
-    return rows
+            return found[:index]
+    return found

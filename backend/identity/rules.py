@@ -18,6 +18,8 @@ from backend.fields import PersonId, Role, SourceId
 LEASE: Final = MappingProxyType(
     {"phone": timedelta(hours=14), "dock": timedelta(hours=24), "gateway": timedelta(hours=24)}
 )
+#: Who works with a phone; nobody else gets a lease on one.
+PHONE_ROLES: Final = frozenset({Role.OFFICER, Role.GUARD})
 #: A code is shown as a QR and used at once (design/sync.md 2.5).
 ENROLMENT_CODE: Final = timedelta(minutes=15)
 #: A shift and its edges; then a person signs in again (ours).

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from sqlalchemy import Engine, delete, select, text
 from sqlalchemy.orm import Session
 
-from backend.db import sessions_of
+from backend.db import rows, sessions_of
 from backend.errors import AlreadyDone, NameTaken, NotFound, OwnApproval, TooManyTries, WrongLogin
 from backend.fields import SOFTWARE, Actor, PersonId, Role, SourceId, TownId, uuid7
 from backend.identity import rules
@@ -57,9 +57,10 @@ def record(
 def authenticate(session: Session, token: str, *, now: datetime) -> Found | None:
     """Who holds this token now; None where nobody does. Reads across towns through `find_actor`."""
     hashed = token_hash(token)
-    row = session.execute(text("SELECT * FROM find_actor(:token, :now)"), {"token": hashed, "now": now}).one_or_none()
-    if row is None:
+    found = rows(session, "SELECT * FROM find_actor(%(token)s, %(now)s)", token=hashed, now=now)
+    if not found:
         return None
+    row = found[0]
     person = PersonId(row.person) if row.person else None
     roles = frozenset(Role(role) for role in row.roles)
     if row.source is None:
@@ -268,7 +269,7 @@ def sign_in(engine: Engine, data: SignIn, *, now: datetime) -> tuple[str, Me]:
                 expires_at=now + rules.SESSION,
             )
         )
-        return token, me(session, Actor(town=town, person=person, roles=_roles(session, person)))
+        return token, me(session, Actor(town=town, person=person, roles=roles_of(session, person)))
 
 
 def sign_out(session: Session, hashed: bytes) -> None:
@@ -307,7 +308,8 @@ def all_towns(session: Session) -> list[TownId]:
     return [TownId(town) for town in session.scalars(text("SELECT * FROM all_towns()"))]
 
 
-def _roles(session: Session, person: PersonId) -> frozenset[Role]:
+def roles_of(session: Session, person: PersonId) -> frozenset[Role]:
+    """The person's roles that count now."""
     rows = session.scalars(
         select(RoleGrantRow.role).where(
             RoleGrantRow.person == person, RoleGrantRow.approved_at.is_not(None), RoleGrantRow.withdrawn_at.is_(None)

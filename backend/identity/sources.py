@@ -12,10 +12,20 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from backend.errors import AlreadyDone, BadInput, BadProof, CodeUsed, NotFound, NotSignedIn, SourceRevoked, StaleClock
-from backend.fields import Actor, PersonId, SourceId, TownId, uuid7
+from backend.errors import (
+    AlreadyDone,
+    BadInput,
+    BadProof,
+    CodeUsed,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    SourceRevoked,
+    StaleClock,
+)
+from backend.fields import Actor, PersonId, Role, SourceId, TownId, uuid7
 from backend.identity import rules
-from backend.identity.service import record, token_hash
+from backend.identity.service import record, roles_of, token_hash
 from backend.identity.tables import EnrolmentRow, LeaseRow, SourceKeyRow, SourceRow, TownRow
 from backend.identity.wire import (
     Enrolment,
@@ -156,6 +166,7 @@ def lease(
 
     Raises:
         NotFound, SourceRevoked: no such source or incarnation; it was locked out.
+        NotAllowed: the person has no role that works with a phone.
         BadProof: the signature is not that of the incarnation's key.
         StaleClock: `now` of the request does not rise: a replay, or a clock that was set back.
     """
@@ -172,6 +183,9 @@ def lease(
         raise StaleClock(field="/now")
     if (row.kind == "phone") != (person is not None):
         raise BadInput(field="/login", detail="a phone's lease needs a person's login, another device's has none")
+    roles = roles_of(session, person) if person is not None else frozenset[Role]()
+    if person is not None and not roles & rules.PHONE_ROLES:
+        raise NotAllowed(needs="officer or guard")
     key.lease_now, key.share, key.next_share = asked_at, key.next_share, secrets.token_bytes(32)
     token = secrets.token_urlsafe(32)
     expires_at = now + rules.LEASE[row.kind]
@@ -182,6 +196,7 @@ def lease(
             source=row.id,
             incarnation=data.incarnation,
             person=person,
+            roles=sorted(roles),
             issued_at=now,
             expires_at=expires_at,
         )

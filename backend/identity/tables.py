@@ -192,6 +192,8 @@ class LeaseRow(Base):
     source: Mapped[UUID]
     incarnation: Mapped[int]
     person: Mapped[UUID | None]
+    #: What the person was when the lease began: decides about entries that arrive later.
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 

@@ -16,19 +16,30 @@ from backend.identity.wire import NewPerson
 from backend.local.state import LocalError
 from backend.offences import catalogue, reading
 from backend.offences.parsed import BadCatalogue
-from backend.offences.wire import CatalogueImport
 from backend.server import Server
 
 
 def found(server: Server, town: UUID, *, slug: str, name: str, domain: str, login: str) -> str:
     """The town exists with one administrator, whose password is returned and kept nowhere."""
     password = secrets.token_urlsafe(12)
+    found_town(server, town, slug=slug, name=name, domain=domain)
+    ensure_administrator(server, TownId(town), login=login, password=password)
+    return password
+
+
+def found_town(server: Server, town: UUID, *, slug: str, name: str, domain: str) -> TownId:
+    """The town exists, without anybody in it."""
     with sessions_of(server.engine, town).begin() as session:
         identity.found_town(session, slug=slug, name=name, domain=domain, now=datetime.now(UTC))
-    add_person(
-        server, TownId(town), login=login, name="Administration", call_sign=login, roles=["admin"], password=password
-    )
-    return password
+    return TownId(town)
+
+
+def ensure_administrator(server: Server, town: TownId, *, login: str, password: str) -> None:
+    """An administrator of this login exists; one that existed before keeps the old password."""
+    with sessions_of(server.engine, town).begin() as session:
+        if any(person.login == login for person in identity.people(session)):
+            return
+    add_person(server, town, login=login, name="Administration", call_sign=login, roles=["admin"], password=password)
 
 
 def town_of(server: Server, slug: str) -> TownId:
@@ -57,7 +68,7 @@ def add_person(
     return person
 
 
-def import_catalogue(server: Server, town: TownId, path: Path | None) -> CatalogueImport:
+def import_catalogue(server: Server, town: TownId, path: Path | None) -> catalogue.Imported:
     """The catalogue's rows are published; `path` None is the small sample of our own words.
 
     Raises:
@@ -68,4 +79,4 @@ def import_catalogue(server: Server, town: TownId, path: Path | None) -> Catalog
     except BadCatalogue as error:
         raise LocalError(str(error)) from error
     with sessions_of(server.engine, town).begin() as session:
-        return catalogue.import_catalogue(session, None, parsed, now=datetime.now(UTC)).imported
+        return catalogue.import_catalogue(session, None, parsed, now=datetime.now(UTC))

@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session, SessionTransaction
 from backend.db import Bulk
 from backend.errors import AlreadyDone, NotFound, OwnApproval
 from backend.fields import Actor, PersonId, uuid7
+from backend.identity.service import record
+from backend.log.canonical import Json
 from backend.offences.parsed import ParsedCatalogue
 from backend.offences.rules import Catalogue
 from backend.offences.tables import CatalogueEntryRow, CatalogueImportRow
@@ -91,8 +93,10 @@ def import_catalogue(session: Session, actor: Actor | None, parsed: ParsedCatalo
     session.flush()  # the entries refer to it
     for start in range(0, len(parsed.entries), _CHUNK):
         _ENTRY.write(session, [_values(row, entry) for entry in parsed.entries[start : start + _CHUNK]])
+    public: dict[str, Json] = {"sha256": row.sha256.hex(), "format": row.format, "entries": row.entries}
+    record(session, actor, "catalogue.imported", row.id, public, now=now)
     if actor is None:
-        _publish(session, row)
+        _publish(session, row, None, now)
     return Imported(as_wire(row), is_new=True)
 
 
@@ -115,7 +119,7 @@ def approve(session: Session, actor: Actor, id: UUID, *, now: datetime) -> Catal
     if actor.person is None or row.imported_by == actor.person:
         raise OwnApproval
     row.approved_at, row.approved_by = now, actor.person
-    _publish(session, row)
+    _publish(session, row, actor, now)
     return as_wire(row)
 
 
@@ -154,9 +158,10 @@ def _lock(session: Session) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock(7310013, hashtext(:town))"), {"town": str(session.info["town"])})
 
 
-def _publish(session: Session, row: CatalogueImportRow) -> None:
+def _publish(session: Session, row: CatalogueImportRow, actor: Actor | None, now: datetime) -> None:
     highest = session.scalar(select(func.max(CatalogueImportRow.published_no)))
     row.status, row.published_no = "published", (highest or 0) + 1
+    record(session, actor, "catalogue.published", row.id, {"published_no": row.published_no}, now=now)
     session.flush()  # a later read in this transaction sees it
     session.info.pop(_MEMO, None)
 

@@ -1,18 +1,24 @@
 """Reading offences and the catalogue."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, select, true, tuple_
+from sqlalchemy import ColumnElement, false, func, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from backend.errors import BadInput, NotFound
+from backend.feed.queries import cursor_now
 from backend.fields import Actor, PersonId, SourceId
+from backend.identity import service as identity
 from backend.offences import catalogue
+from backend.offences.rules import BERLIN, offence_day
 from backend.offences.tables import CatalogueImportRow, OffenceRow
 from backend.offences.wire import (
+    Board,
+    BoardCounts,
+    CallSign,
     CatalogueImports,
     CatalogueOnDay,
     FindingKind,
@@ -23,7 +29,11 @@ from backend.offences.wire import (
     Position,
     Vehicle,
 )
+from backend.work import service as work
+from backend.work.wire import Task
 
+#: Most rows of a kind with which a screen begins; it counts the rest (ours: some 200 kB, a fifth of it packed).
+BOARD_ROWS: Final = 300
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MEDIA_STATES: Final[dict[str, MediaState]] = {"none": "none", "awaiting": "awaiting", "complete": "complete"}
@@ -45,6 +55,49 @@ def offences(session: Session, actor: Actor, *, after: str | None, limit: int) -
     return OffencePage(offences=[as_line(row) for row in shown], after=more)
 
 
+def board(session: Session, actor: Actor, *, secret: bytes, now: datetime) -> Board:
+    """What this person's screens begin with: tasks of their audiences; offences where the scope `office` is theirs.
+
+    The cursor is read first: what is committed in between comes in the lists and again in the feed, and is not missed.
+    """
+    cursor = cursor_now(session, actor, secret)
+    today = offence_day(now)
+    tasks = work.open_tasks(session, actor, BOARD_ROWS)
+    in_office = "office" in actor.scopes
+    offences, since_midnight = _offence_counts(session, today) if in_office else (0, 0)
+    return Board(
+        cursor=cursor,
+        today=today,
+        offences=_newest_and(session, tasks) if in_office else [],
+        tasks=tasks,
+        people=[CallSign(person=one.id, call_sign=one.call_sign) for one in identity.people(session)]
+        if in_office
+        else [],
+        counts=BoardCounts(
+            offences=offences, offences_today=since_midnight, tasks=work.open_tasks_by_kind(session, actor)
+        ),
+    )
+
+
+def _newest_and(session: Session, tasks: list[Task]) -> list[OffenceLine]:
+    """The newest offences, then those that these tasks are about and that are older."""
+    row = OffenceRow
+    newest = session.scalars(select(row).order_by(row.received_at.desc(), row.id.desc()).limit(BOARD_ROWS)).all()
+    missing = {UUID(task.subject) for task in tasks if task.subject_type == "offence"} - {one.id for one in newest}
+    older = session.scalars(
+        select(row).where(row.id.in_(missing)).order_by(row.received_at.desc(), row.id.desc())
+    ).all()
+    return [as_line(one) for one in (*newest, *older)]
+
+
+def _offence_counts(session: Session, today: date) -> tuple[int, int]:
+    """All offences, and those received on `today`."""
+    midnight = datetime.combine(today, time(), tzinfo=BERLIN)
+    counts = select(func.count(), func.count().filter(OffenceRow.received_at >= midnight)).select_from(OffenceRow)
+    every, since = session.execute(counts).one()
+    return every, since
+
+
 def offence(session: Session, actor: Actor, id: UUID) -> Offence:
     """One offence with all that is kept of it.
 
@@ -57,10 +110,10 @@ def offence(session: Session, actor: Actor, id: UUID) -> Offence:
     return as_wire(row)
 
 
-def catalogue_on(session: Session, day: date, prefix: str) -> CatalogueOnDay:
-    """What is in force on `day`, as far as its number begins with `prefix`."""
-    found = catalogue.in_force(session)
-    return CatalogueOnDay(day=day, newest_import=found.newest, entries=found.catalogue.on(day, prefix))
+def catalogue_on(session: Session, day: date | None, prefix: str, *, now: datetime) -> CatalogueOnDay:
+    """What is in force on `day` (None: today in Europe/Berlin), as far as its number begins with `prefix`."""
+    found, on = catalogue.in_force(session), day or offence_day(now)
+    return CatalogueOnDay(day=on, newest_import=found.newest, entries=found.catalogue.on(on, prefix))
 
 
 def imports(session: Session) -> CatalogueImports:

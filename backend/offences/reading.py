@@ -52,9 +52,8 @@ def _folder(path: Path) -> ParsedCatalogue:
 
 def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        if path.stat().st_size > _MAX_BYTES:
+            raise BadCatalogue(path.name, "", "", "ist zu groß für einen Katalog.")
+        return path.read_bytes()
     except OSError as error:
         raise BadCatalogue(path.name, "", "", "ist nicht lesbar oder nicht vorhanden.") from error
-    if len(data) > _MAX_BYTES:
-        raise BadCatalogue(path.name, "", "", "ist zu groß für einen Katalog.")
-    return data

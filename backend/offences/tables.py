@@ -13,7 +13,11 @@ from backend.db import Base, of_town
 
 @of_town("SELECT", "INSERT")
 class OffenceRow(Base):
-    """An offence as it was recorded. `by` and `source` were proven at admission and are no foreign keys for speed."""
+    """An offence as it was recorded. `by` and `source` were proven at admission and are no foreign keys for speed.
+
+    One index, for the office's list: an officer's own list reads past the others' rows (11 ms among 63,000), and a
+    second index would cost every admission 5 %.
+    """
 
     __tablename__ = "offence"
     __table_args__ = (

@@ -8,7 +8,8 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from backend.exchange.wire import EntryBody
-from backend.fields import END, Aware, Cents, Line, PersonId, Sha256Hex, SourceId, Text
+from backend.fields import END, Aware, Cents, Line, Name, PersonId, Sha256Hex, SourceId, Text
+from backend.work.wire import Task
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f]+" + END
 
@@ -103,6 +104,35 @@ class OffencePage(Struct, frozen=True, kw_only=True):
     after: Annotated[str | None, Meta(description="Send it as `after` for the next page; null: this was the last.")]
 
 
+class CallSign(Struct, frozen=True, kw_only=True):
+    """How a list names a person."""
+
+    person: PersonId
+    call_sign: Annotated[Name, Meta(description="What lists show instead of the name, e.g. `Erle 22`.")]
+
+
+class BoardCounts(Struct, frozen=True, kw_only=True):
+    """How many there are, also of what the board does not list."""
+
+    offences: Annotated[int, Meta(ge=0, description="All offences.")]
+    offences_today: Annotated[int, Meta(ge=0, description="Received on `today`.")]
+    tasks: Annotated[dict[str, int], Meta(description="Open tasks of each kind.")]
+
+
+class Board(Struct, frozen=True, kw_only=True):
+    """What a screen begins with, and where in the feed it goes on. A change that comes twice changes nothing."""
+
+    cursor: Annotated[str, Meta(description="Send it as `after` with the first pull of the feed.")]
+    today: Annotated[date, Meta(description="The calendar day in Europe/Berlin.")]
+    offences: Annotated[
+        list[OffenceLine],
+        Meta(description="The newest received first, then those that a listed task is about; none without `office`."),
+    ]
+    tasks: Annotated[list[Task], Meta(description="Open tasks of this person's audiences, the oldest first.")]
+    people: Annotated[list[CallSign], Meta(description="Who may have recorded an offence; none without `office`.")]
+    counts: BoardCounts
+
+
 class OwnOffence(Struct, frozen=True, kw_only=True, gc=False):
     """An offence as its officer's phone lists it."""
 
@@ -163,7 +193,7 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
 class CatalogueEntry(Struct, frozen=True, kw_only=True, gc=False):
     """An offence of the catalogue as it stood from one day to another, in Europe/Berlin."""
 
-    tbnr: Annotated[str, Meta(pattern=r"^[0-9]{6}$", max_length=6, description="Six digits.")]
+    tbnr: Annotated[str, Meta(pattern=r"^[0-9]{6}" + END, max_length=6, description="Six digits.")]
     valid_from: Annotated[date, Meta(description="First day.")]
     valid_until: Annotated[date | None, Meta(description="Last day, inclusive; null: no end is known.")]
     amount_cents: Annotated[Cents | None, Meta(description="Null: the source names no amount.")]

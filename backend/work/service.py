@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.db import Bulk, later
@@ -103,6 +103,17 @@ def open_tasks(session: Session, actor: Actor, limit: int) -> list[Task]:
         .limit(limit)
     )
     return [as_wire(row) for row in rows]
+
+
+def open_tasks_by_kind(session: Session, actor: Actor) -> dict[str, int]:
+    """How many tasks of each kind wait for this person's audiences; a kind without any is left out."""
+    rows = session.execute(
+        select(TaskRow.kind, func.count())
+        .where(TaskRow.audience.in_(actor.scopes), TaskRow.closed_at.is_(None))
+        .group_by(TaskRow.kind)
+        .order_by(TaskRow.kind)
+    )
+    return dict(rows.all())
 
 
 def as_wire(row: TaskRow) -> Task:
