@@ -18,7 +18,7 @@ from tests.backend.test_rights import STREAMS
 from tests.backend.world import World
 
 QUICK = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
 )
 ALL_ROLES = tuple(role for role in Role if role not in (Role.DOCK, Role.GATEWAY))
 BODIES = sorted(

@@ -20,7 +20,7 @@ from tests.backend.world import World
 
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
 #: Signing in verifies a password for each well-formed request; signing out ends the session of the test.
-SLOW = {"signIn": 10, "leaseSource": 10, "addPerson": 10}
+SLOW = {"signIn": 4, "leaseSource": 5, "addPerson": 5}
 OPERATIONS = {
     found.ok().definition.raw["operationId"]: found.ok()
     for found in SCHEMA.get_all_operations()
@@ -73,7 +73,7 @@ def send(town: World, case: Case, who: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_no_generated_request_breaks_what_is_described(town, callers, name: str) -> None:
-    run(town, callers, name, SLOW.get(name, 20))
+    run(town, callers, name, SLOW.get(name, 10))
 
 
 @pytest.mark.nightly

@@ -67,7 +67,7 @@ def from_1(body: bytes) -> bytes:
     return body.replace(b'"what"', b'"do"').replace(b"{", b'{"upcasted":true,', 1)
 
 
-PROBE = {"probe.sent": Kind(v=2, body=Probe, apply=run, upcasts=(from_1,))}
+PROBE = {"probe.sent": Kind(right="source_data:C", v=2, body=Probe, apply=run, upcasts=(from_1,))}
 
 
 @pytest.fixture

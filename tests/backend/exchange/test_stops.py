@@ -20,7 +20,7 @@ from tests.backend.exchange.test_verdicts import _renewed
 from tests.backend.world import World
 
 QUICK = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
 )
 
 

@@ -20,7 +20,7 @@ from tests.backend.exchange.conftest import Sender, effects, everything, stored
 from tests.backend.world import World
 
 QUICK = settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
 )
 
 #: What a body asks for, and what it gets.
