@@ -15,7 +15,7 @@ from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
-from backend import description, pages
+from backend import description, logs, pages
 from backend.bodies import StrictRequest
 from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
@@ -47,6 +47,7 @@ ROUTERS: list[ControllerRouterHandler] = [
 
 def create(server: Server | None = None) -> Litestar:
     """The application; `server` is made of the environment where none is given."""
+    logs.configure()
     server = server or Server.open(from_environment())
 
     @asynccontextmanager

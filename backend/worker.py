@@ -13,7 +13,7 @@ import structlog
 from celery import Celery
 from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 
-from backend import sweeps
+from backend import logs, sweeps
 from backend.server import Server
 from backend.settings import from_environment
 
@@ -52,6 +52,7 @@ def make(broker_url: str) -> Celery:
     return app
 
 
+logs.configure()
 celery = make(from_environment().broker_url)
 
 
