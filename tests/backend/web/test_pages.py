@@ -39,8 +39,6 @@ def test_the_pages_stay_small_and_hold_nothing_inline(built: Path) -> None:
     assert packed["css"] < 25_000, packed
     cuts = {re.sub(r"^(FiraSans-[A-Za-z]+)-.*", r"\1", path.name) for path in built.rglob("*.woff2")}
     assert {"FiraSans-Regular", "FiraSans-SemiBold"} == cuts
-        p.name.rpartition("-")[0] for p in built.rglob("*.woff2")
-    )
 
 
 def test_the_pages_read_only_what_the_api_describes() -> None:
@@ -238,7 +236,7 @@ def test_the_list_stays_short_and_the_counters_true_when_many_come(screen: Scree
     place = street()
     town.record(*({"street": place} for _ in range(1500)))
     expect(total).to_contain_text(f"{before + 1500:,}".replace(",", "."), timeout=30_000)
-    expect(screen.page.locator("tbody tr")).to_have_count(300)
+    expect(screen.page.locator("tbody tr")).to_have_count(200)
 
 
 @pytest.mark.parametrize("theme", THEMES)
