@@ -1,6 +1,7 @@
 """The HTTP server: who may come in, how refusals look, which slices answer. Only this file knows all routes."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from backend import description, pages
+from backend.bodies import StrictRequest
 from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
 from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
@@ -53,6 +55,10 @@ def create(server: Server | None = None) -> Litestar:
         asyncio.get_running_loop().set_default_executor(executor)
         with sessions_of(server.engine, None).begin() as session:
             feed_service.begin_history(session)
+        # What stands now stands for ever: the collector need not walk through the framework again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         server.hub.start()
         try:
             yield
@@ -66,12 +72,13 @@ def create(server: Server | None = None) -> Litestar:
         guards=[guard],
         dependencies=dependencies(),
         exception_handlers=handlers(),
-        middleware=[pages.secure_headers],
+        before_send=[pages.secure_headers],
         compression_config=CompressionConfig(
-            backend="gzip", gzip_compress_level=6, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", r"\.woff2$"]
+            backend="gzip", gzip_compress_level=3, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", r"\.woff2$"]
         ),
         lifespan=[lifespan],
         openapi_config=None,
+        request_class=StrictRequest,
         request_max_body_size=256 * 1024,
         debug=False,
     )

@@ -19,7 +19,6 @@ _length: Final = Struct(">i").pack
 _bigint: Final = Struct(">iq").pack
 _smallint: Final = Struct(">ih").pack
 _integer: Final = Struct(">ii").pack
-_smallint: Final = Struct(">ih").pack
 _float: Final = Struct(">id").pack
 _header: Final = Struct(">iiIii").pack
 #: PostgreSQL counts instants in microseconds and days from here.

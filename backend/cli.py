@@ -174,9 +174,12 @@ def catalogue() -> None:
 @catalogue.command("import")
 @with_state
 @click.option("--town", "slug", required=True, help="Kurzname der Stadt.")
-@click.argument("path", type=click.Path(path_type=Path, exists=True))
-def import_catalogue(state: State, slug: str, path: Path) -> None:
+@click.option("--sample", is_flag=True, help="Die kleine mitgelieferte Probe statt einer Datei.")
+@click.argument("path", type=click.Path(path_type=Path, exists=True), required=False)
+def import_catalogue(state: State, slug: str, sample: bool, path: Path | None) -> None:
     """Liest eine Ausgabe ein: Tabellen des KBA, das JSON vom November 2021 oder einfaches CSV."""
+    if sample == (path is not None):
+        raise click.UsageError("Bitte entweder einen Pfad angeben oder --sample.")
     from backend.local import setup  # noqa: PLC0415
 
     with server_of(state) as server:

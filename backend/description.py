@@ -83,6 +83,7 @@ def _close(schemas: dict[str, Any], handlers: Iterable[HTTPRouteHandler]) -> Non
     """Inputs that refuse unknown fields say so; msgspec never writes it."""
     for handler in handlers:
         struct = handler.parsed_data_field.annotation if handler.parsed_data_field is not None else None
-        config = getattr(struct, "__struct_config__", None)
-        if config is not None and config.forbid_unknown_fields:
+        if not (isinstance(struct, type) and issubclass(struct, msgspec.Struct)):
+            continue
+        if struct.__struct_config__.forbid_unknown_fields:
             schemas[struct.__name__]["additionalProperties"] = False

@@ -8,7 +8,7 @@ from typing import Final
 from litestar import MediaType, Response, Router, get
 from litestar.datastructures import CacheControlHeader, MutableScopeHeaders
 from litestar.static_files import create_static_files_router
-from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+from litestar.types import ControllerRouterHandler, Message, Scope
 
 from backend import __version__
 from backend.db import Sessions
@@ -36,22 +36,15 @@ _FOR_EVER: Final = CacheControlHeader(max_age=31_536_000, public=True, immutable
 _ASK_FIRST: Final = CacheControlHeader(no_cache=True)
 
 
-def secure_headers(app: ASGIApp) -> ASGIApp:
-    """Middleware: every answer, refusals included, says what a browser may do with it."""
-
-    async def add(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["path"].startswith("/v1/"):
-                    headers.setdefault("cache-control", "no-store")
-            await send(message)
-
-        await app(scope, receive, send_with_headers)
-
-    return add
+async def secure_headers(message: Message, scope: Scope) -> None:
+    """Every answer says what a browser may do with it: also those at addresses that no route has."""
+    if message["type"] != "http.response.start":
+        return
+    headers = MutableScopeHeaders.from_message(message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    if scope["path"].startswith("/v1/"):
+        headers.setdefault("cache-control", "no-store")
 
 
 @get(

@@ -1,6 +1,5 @@
 """From whatever went wrong to one problem+json; the only place that translates."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -9,10 +8,12 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from backend.bodies import pointed
 from backend.errors import (
     CONSTRAINTS,
     PROBLEM_MEDIA_TYPE,
@@ -44,8 +45,6 @@ _BY_STATUS: Mapping[int, type[DomainError]] = {
 }
 #: SQLSTATE classes of a database that cannot work now (design/sync.md 4.1).
 _NOT_NOW = ("08", "53", "55P03", "57", "58", "40")
-_DECODER_PATH = re.compile(r" - at `(?:\$|key in )(?P<path>.*)`$")
-_DECODER_NAMES = re.compile(r"(?:missing required|contains unknown) field `(.*)`$")
 Answer = Response[Problem]
 
 
@@ -81,7 +80,7 @@ def framework(request: Request[Any, Any, Any], error: HTTPException) -> Answer:
         return defect(request, error)
     problem = _BY_STATUS[status]().problem()
     if status == 400:
-        problem = msgspec.structs.replace(problem, errors=_faults(error) or UNSET)
+        problem = msgspec.structs.replace(problem, errors=_faults(request, error) or UNSET)
     return answer(problem, dict(error.headers) if error.headers else None)
 
 
@@ -117,26 +116,25 @@ def defect(_: Request[Any, Any, Any], error: Exception) -> Answer:
     return answer(msgspec.structs.replace(Defect().problem(), instance=instance))
 
 
-def _faults(error: HTTPException) -> list[Pointed]:
+def _faults(request: Request[Any, Any, Any], error: HTTPException) -> list[Pointed]:
     extra = getattr(error, "extra", None)
     if isinstance(error, ValidationException) and isinstance(extra, list):
-        return [_fault(str(one.get("message", "")), str(one.get("key", ""))) for one in extra if isinstance(one, dict)]
+        sent_as = _names_on_the_wire(request.route_handler)
+        found = [(str(one.get("message", "")), str(one.get("key", ""))) for one in extra if isinstance(one, dict)]
+        return [_fault(message, sent_as.get(key, key)) for message, key in found]
     return [_fault(error.detail, "")]
 
 
-def _fault(message: str, key: str) -> Pointed:
-    """A JSON pointer out of the decoder's words: `Expected … - at `$.entries[0].seq``.
+def _names_on_the_wire(handler: HTTPRouteHandler) -> dict[str, str]:
+    """What a handler's parameters are called in the address, where that is not their own name."""
+    names = {}
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        alias = getattr(field.kwarg_definition, "query", None) or getattr(field.kwarg_definition, "name", None)
+        if alias:
+            names[name] = str(alias)
+    return names
 
-    `key` is the parameter's name where the fault is none of the body's.
-    """
-    found = _DECODER_PATH.search(message)
-    detail = _DECODER_PATH.sub("", message) if found else message
-    path = found["path"].partition("[...]")[0] if found else ""
-    parts = [part for part in path.replace("[", ".").replace("]", "").split(".") if part]
-    named = _DECODER_NAMES.search(detail)
-    if named:
-        parts.append(named[1])
-    elif not found and key not in ("", "data"):
-        parts = [key]
-    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
-    return Pointed(pointer=pointer, detail=detail or "not readable")
+
+def _fault(message: str, key: str) -> Pointed:
+    pointer, detail = pointed(message, "" if key == "data" else key)
+    return Pointed(pointer=pointer, detail=detail)

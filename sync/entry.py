@@ -93,8 +93,8 @@ def media_commitment(salt: bytes, digest: bytes) -> str:
     return sha256(salt + b"\0" + digest).hexdigest()
 
 
-def check(entry: Entry) -> None:
-    """`entry` fits the table of design/sync.md 2.1, so its header can be built and chained.
+def check(entry: Entry) -> tuple[datetime, str]:
+    """`entry` fits the table of design/sync.md 2.1, so its header can be built and chained; `recorded_at`, parsed.
 
     Raises:
         InvalidEntry: names the first field that does not.
@@ -105,7 +105,7 @@ def check(entry: Entry) -> None:
     if not _KIND(entry.kind):
         raise InvalidEntry("kind", "not two or three names of [a-z][a-z0-9_]{0,30} joined by dots")
     _integer("v", entry.v, MAX_VERSION)
-    parse_recorded_at(entry.recorded_at)
+    recorded_at = parse_recorded_at(entry.recorded_at)
     if len(entry.media) > MAX_MEDIA:
         raise InvalidEntry("media", f"more than {MAX_MEDIA} files")
     for index, value in enumerate(entry.media):
@@ -113,6 +113,7 @@ def check(entry: Entry) -> None:
             raise InvalidEntry(f"media[{index}]", "not 64 lower-case hex digits")
     if not _HEX(entry.commitment):
         raise InvalidEntry("commitment", "not 64 lower-case hex digits")
+    return recorded_at
 
 
 def check_private(salt: bytes, body: bytes) -> None:

@@ -169,12 +169,14 @@ class ExchangeResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Folded(NamedTuple):
-    """An arrived entry with its private parts and its place in the chain (32 bytes)."""
+    """An arrived entry with its private parts, its place in the chain (32 bytes), and when and in which zone it was."""
 
     entry: Entry
     salt: bytes
     body: bytes
     hash: bytes
+    recorded_at: datetime
+    zone: str
 
 
 def private_parts(wire: WireEntry) -> tuple[bytes, bytes]:
@@ -201,9 +203,15 @@ def to_entry(wire: WireEntry, salt: bytes, body: bytes) -> Entry:
     Raises:
         InvalidEntry: names the first field out of its bounds.
     """
+    entry = _built(wire, salt, body)
+    check(entry)
+    return entry
+
+
+def _built(wire: WireEntry, salt: bytes, body: bytes) -> Entry:
     if len(wire.media) > MAX_MEDIA:
         raise InvalidEntry("media", f"more than {MAX_MEDIA} files")
-    entry = Entry(
+    return Entry(
         seq=wire.seq,
         id=wire.id,
         kind=wire.kind,
@@ -212,8 +220,6 @@ def to_entry(wire: WireEntry, salt: bytes, body: bytes) -> Entry:
         media=commit_media(salt, wire.media),
         commitment=commitment(salt, body),
     )
-    check(entry)
-    return entry
 
 
 def commit_media(salt: bytes, media: Sequence[WireMedia]) -> tuple[str, ...]:
@@ -237,11 +243,12 @@ def fold(prev: bytes, entries: Sequence[WireEntry]) -> list[Folded]:
             raise InvalidEntry(f"entries[{index}].seq", "does not follow its predecessor")
         try:
             salt, body = private_parts(wire)
-            entry = to_entry(wire, salt, body)
+            entry = _built(wire, salt, body)
+            recorded_at, zone = check(entry)
         except InvalidEntry as error:
             raise error.inside(f"entries[{index}]") from error
         prev = chain_hash(prev, header(entry))
-        folded.append(Folded(entry, salt, body, prev))
+        folded.append(Folded(entry, salt, body, prev, recorded_at, zone))
     return folded
 
 

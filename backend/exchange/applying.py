@@ -1,4 +1,4 @@
-"""Running the slices' rules: all at once, and each by itself where one fails (design/sync.md 4.1, savepoints)."""
+"""Running the slices' rules: all at once, and each by itself where one failed (design/sync.md 4.1)."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,25 +22,27 @@ logger = structlog.get_logger()
 
 
 def apply(
-    session: Session, actor: Actor, source: Sender, arriving: Sequence[Arriving], parked_seq: int | None
+    session: Session,
+    actor: Actor,
+    source: Sender,
+    arriving: Sequence[Arriving],
+    *,
+    parked_seq: int | None,
+    is_careful: bool,
 ) -> list[Ruling]:
     """A ruling for each entry, in their order; what was accepted has its effect in this transaction.
 
-    First all within one savepoint. If that fails, all is taken back and done again with a savepoint for each entry,
-    so that only the one at fault is refused. Services have no effect outside the transaction, so this is safe.
-    Entry `parked_seq` is parked without being asked: it was there too often when the server died.
+    Normally an entry that its slice refuses raises: the caller rolls all back and comes again with `is_careful`, where
+    each entry has a savepoint and only the one at fault is refused. Services have no effect outside the transaction,
+    so this is safe. Entry `parked_seq` is parked without being asked: the server died of it too often.
 
     Raises:
         NotNow: the database cannot work now.
         DBAPIError: a deadlock or a statement's time-out.
+        Exception: not `is_careful`: whatever a slice raises.
     """
     blocked = _blocked_subjects(session, source)
-    try:
-        with savepoint(session):
-            return _run(session, actor, arriving, blocked, parked_seq, _trust)
-    except Exception as error:
-        check_database(error)
-    return _run(session, actor, arriving, blocked, parked_seq, apply_alone)
+    return _run(session, actor, arriving, blocked, parked_seq, apply_alone if is_careful else _trust)
 
 
 def _run(

@@ -22,7 +22,7 @@ from backend.feed.rules import (
     seal_place,
 )
 from backend.fields import Actor
-from sync.exchange import Change, ExchangeRequest, Reset, ResetReason
+from sync.exchange import MAX_ENTRIES, Change, ExchangeRequest, Reset, ResetReason
 from sync.pulled import SnapshotPage, SnapshotRow
 
 
@@ -44,6 +44,10 @@ def pull(session: Session, actor: Actor, request: ExchangeRequest, secret: bytes
     names = {device_scope(scope): scope for scope in actor.scopes}
     until = feed.horizon(session)
     start = _start(actor, request, until, secret, names)
+    if len(request.entries) == MAX_ENTRIES:
+        # A full batch has more behind it: changes wait for the last one, so that a backlog is in a third sooner.
+        cursor = seal_cursor(secret, until.epoch, actor.town, actor.source, start.at)
+        return Pulled((), cursor, more=True, resets=start.resets, epoch=until.epoch, confirmed=start.at)
     limit = PAGE_WITH_ENTRIES if request.entries else PAGE
     page = feed.page(session, [names[scope] for scope in start.scopes], start.at, until, limit)
     changes = tuple(

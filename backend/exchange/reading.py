@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -13,12 +14,11 @@ from sqlalchemy.orm import Session
 from backend.db import Bulk, rows
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
-from backend.exchange.rules import PersonsLease, Ruling
+from backend.exchange.rules import ID_REUSED, PersonsLease, Ruling
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
 from backend.exchange.wire import EntryBody, Received, Sender, Subject
 from backend.fields import Role
 from backend.identity.rules import permit
-from sync.entry import parse_recorded_at
 from sync.exchange import Folded, WireEntry, WireMedia
 
 _EFFECT: Final = Bulk(
@@ -27,7 +27,7 @@ _EFFECT: Final = Bulk(
     on_conflict="ON CONFLICT DO NOTHING RETURNING seq",
 )
 _reserved: Final = msgspec.json.Decoder(EntryBody)
-_decoders: Final = {name: msgspec.json.Decoder(kind.body) for name, kind in KINDS.items()}
+_decoder: Final = cache(msgspec.json.Decoder)
 #: The columns that `standing` reads.
 STANDING: Final = (
     JournalEntryRow.verdict,
@@ -48,6 +48,8 @@ class Arriving(Struct):
     received: Received
     #: Set where the entry does not reach its slice.
     ruling: Ruling | None
+    #: The same id with the same content was here before: whoever had to learn of it did.
+    is_repetition: bool = False
 
 
 def prepare(
@@ -63,20 +65,21 @@ def prepare(
     repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
     arriving = []
     for one, wire in zip(new, wires, strict=True):
-        recorded_at, zone = parse_recorded_at(one.entry.recorded_at)
         received = Received(
             id=UUID(one.entry.id),
             source=source.id,
             incarnation=source.incarnation,
             seq=one.entry.seq,
             kind=one.entry.kind,
-            recorded_at=recorded_at,
-            zone=zone,
+            recorded_at=one.recorded_at,
+            zone=one.zone,
             received_at=now,
             media=wire.media,
         )
         body, ruling = _read(received, one.entry.v, one.body, source.kind, leases)
-        arriving.append(Arriving(one, wire, body, received, repeated.get(one.entry.seq, ruling)))
+        again = repeated.get(one.entry.seq)
+        is_repetition = again is not None and again.code != ID_REUSED
+        arriving.append(Arriving(one, wire, body, received, again or ruling, is_repetition))
     return arriving
 
 
@@ -144,7 +147,7 @@ def _repeated(session: Session, source: Sender, again: Sequence[Folded]) -> dict
     for one in again:
         commitment, ruling = found[UUID(one.entry.id)]
         if commitment != bytes.fromhex(one.entry.commitment):
-            rulings[one.entry.seq] = Ruling("rejected", "id_reused", "/id")
+            rulings[one.entry.seq] = Ruling("rejected", ID_REUSED, "/id")
         else:
             # The first of the two may stand in this very batch: then it is not stored yet, and this one waits for it.
             rulings[one.entry.seq] = ruling if ruling.verdict else Ruling("held", "depends_on")
@@ -186,7 +189,8 @@ def _decode(kind: str, v: int, text: bytes) -> EntryBody:
     """The body of a known kind, raised to the newest version."""
     for upcast in KINDS[kind].upcasts[v - 1 :]:
         text = upcast(text)
-    return _decoders[kind].decode(text)
+    body: EntryBody = _decoder(KINDS[kind].body).decode(text)
+    return body
 
 
 def _body_field(error: Exception) -> str:

@@ -7,7 +7,6 @@ from litestar import Request, Router, get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy.exc import DBAPIError
 
 from backend.db import Sessions
 from backend.errors import NotNow, problems
@@ -45,6 +44,7 @@ def exchange(
 ) -> ExchangeResponse:
     """Push a batch of entries and pull what changed, in one request (sync/README.md). Unknown members are ignored."""
     found: Found = request.scope["auth"]
+    is_careful = False
     for _ in range(TRIES):
         try:
             with sessions.begin() as session:
@@ -53,13 +53,13 @@ def exchange(
                     actor,
                     data,
                     is_locked_out=found.is_locked_out,
+                    is_careful=is_careful,
                     secret=server.secret,
                     record_key=server.record_key,
                     now=now,
                 )
-        except DBAPIError as error:
-            if not rules.is_worth_repeating(getattr(error.orig, "sqlstate", None)):
-                raise
+        except Exception as error:
+            is_careful = service.after_failure(error, is_careful=is_careful)
     raise NotNow
 
 

@@ -29,6 +29,7 @@ class Ruling(NamedTuple):
 
 
 ACCEPTED: Final = Ruling("accepted")
+ID_REUSED: Final = "id_reused"
 
 #: SQLSTATE classes and codes of a database that cannot work now: the request fails as a whole, never an entry.
 _NOT_NOW: Final = ("08", "53", "55P03", "57P", "58")

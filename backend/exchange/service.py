@@ -9,14 +9,15 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from backend.db import rows
-from backend.errors import BadEnvelope
+from backend.errors import BadEnvelope, NotNow
 from backend.exchange.applying import apply
 from backend.exchange.changes import Pulled, pull
 from backend.exchange.reading import STANDING, pointer, prepare, standing
-from backend.exchange.rules import ACCEPTED, Ruling
+from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, Ruling, is_for_all, is_worth_repeating
 from backend.exchange.storing import keep_branch, seal_kept, store
 from backend.exchange.tables import JournalEntryRow
 from backend.exchange.wire import Sender
@@ -61,6 +62,7 @@ def exchange(
     request: ExchangeRequest,
     *,
     is_locked_out: bool,
+    is_careful: bool,
     secret: bytes,
     record_key: SourceKey,
     now: datetime,
@@ -73,6 +75,7 @@ def exchange(
         BadEnvelope: the request breaks the form of design/sync.md 2.1 or 3.1; nothing was applied.
         NotNow: the database cannot work now; nothing was applied.
         DBAPIError: a deadlock; the caller may do the whole transaction again.
+        Exception: an entry failed; the caller does the whole transaction again with `is_careful`.
     """
     try:
         check_request(request)
@@ -81,7 +84,7 @@ def exchange(
     assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
     pulled = None if is_locked_out else pull(session, actor, request, secret)
     if request.entries or is_locked_out:
-        admitted = admit(session, actor, request, now=now)
+        admitted = admit(session, actor, request, is_careful=is_careful, now=now)
     else:
         admitted = Admitted(_last_seq(session, actor, request))
     if pulled is not None:
@@ -103,6 +106,27 @@ def exchange(
     )
 
 
+def after_failure(error: Exception, *, is_careful: bool) -> bool:
+    """Whether the exchange is to be done again with care, after its transaction was rolled back.
+
+    A deadlock is done again as it was. An entry's failure shows only that some entry failed: again, with care.
+
+    Raises:
+        Exception: the error itself where no entry is at fault, or where care did not help either.
+    """
+    if isinstance(error, (BadEnvelope, NotNow)):
+        raise error
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        if is_worth_repeating(state):
+            return is_careful
+        if is_for_all(state) or state == STATEMENT_TIMEOUT or error.connection_invalidated:
+            raise error
+    if is_careful:
+        raise error
+    return True
+
+
 def _last_seq(session: Session, actor: Actor, request: ExchangeRequest) -> int:
     (row,) = rows(session, "SELECT incarnation, last_seq FROM source WHERE id = %(id)s", id=actor.source)
     if row.incarnation < request.incarnation:
@@ -114,8 +138,11 @@ _CONTACT: Final = (
     " last_contact_at = %(now)s, confirmed_xid = %(xid)s, confirmed_pos = %(pos)s, holds = %(holds)s, app = %(app)s,"
     " schema = %(schema)s WHERE id = %(id)s"
 )
-_MOVE: Final = f"UPDATE source SET last_seq = %(seq)s, head = %(head)s, rev = rev + 1, unsettled = unsettled + %(opened)s,{_CONTACT}"  # noqa: S608
-_TOUCH: Final = f"UPDATE source SET{_CONTACT} AND (last_contact_at IS NULL OR last_contact_at < %(stale)s)"
+_MOVE: Final = (
+    "UPDATE source SET last_seq = %(seq)s, head = %(head)s, rev = rev + 1, unsettled = unsettled + %(opened)s,"  # noqa: S608 - constants
+    + _CONTACT
+)
+_TOUCH: Final = "UPDATE source SET" + _CONTACT + " AND (last_contact_at IS NULL OR last_contact_at < %(stale)s)"
 
 
 def _note(
@@ -139,7 +166,7 @@ def _note(
     )
 
 
-def admit(session: Session, actor: Actor, request: ExchangeRequest, *, now: datetime) -> Admitted:
+def admit(session: Session, actor: Actor, request: ExchangeRequest, *, is_careful: bool, now: datetime) -> Admitted:
     """The batch is stored, with a verdict for each entry, or a stop says why not; nothing is committed yet.
 
     Raises:
@@ -161,7 +188,7 @@ def admit(session: Session, actor: Actor, request: ExchangeRequest, *, now: date
         return Admitted(source.last_seq, tuple(verdicts))
     arriving = prepare(session, source, new, request.entries[decision.new :], now)  # 6
     parked_seq = request.entries[0].seq if request.tries >= TRIES_PARKED else None
-    rulings = apply(session, actor, source, arriving, parked_seq)
+    rulings = apply(session, actor, source, arriving, parked_seq=parked_seq, is_careful=is_careful)
     store(session, source, arriving, rulings, now)  # 7
     seal_kept(session, source, new[-1], signature, now)
     verdicts += [_verdict(a.received.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]

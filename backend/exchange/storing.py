@@ -71,7 +71,7 @@ def store(
             at=at,
         )
         log.append(session, sha256(record).digest())
-        if ruling.verdict in ("rejected", "conflict"):
+        if ruling.verdict in ("rejected", "conflict") and not one.is_repetition:
             open_entry_task(session, source, got, ruling, now)
 
 

@@ -16,7 +16,7 @@ from backend.feed.tables import FeedRow, HistoryRow
 Leaving = Literal["drop", "delete", "purge"]
 
 _encode = msgspec.json.Encoder().encode
-_PUT = Bulk(
+PUT = Bulk(
     FeedRow,
     ["town", "scope", "type", "id", "op", "rev", "body"],
     unique=["town", "scope", "type", "id"],
@@ -29,12 +29,12 @@ _PUT = Bulk(
 
 def put(session: Session, scope: str, kind: str, *, id: UUID, rev: int, body: object) -> None:
     """`scope` sees the thing in this state once the transaction commits. `body` is a struct or dict of JSON."""
-    later(session, _PUT, (session.info["town"], scope, kind, id, "put", rev, _encode(body)))
+    later(session, PUT, (session.info["town"], scope, kind, id, "put", rev, _encode(body)))
 
 
 def leave(session: Session, scope: str, kind: str, *, id: UUID, rev: int, op: Leaving) -> None:
     """The thing leaves `scope`: its row and body are gone from the feed, and every reader learns it by `op`."""
-    later(session, _PUT, (session.info["town"], scope, kind, id, op, rev, None))
+    later(session, PUT, (session.info["town"], scope, kind, id, op, rev, None))
 
 
 def begin_history(session: Session) -> bytes:

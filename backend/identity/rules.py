@@ -128,7 +128,7 @@ def permit(roles: Iterable[Role], right: str) -> str | None:
     limits = {grant.limit + (f" {grant.only}" if grant.only else "") for grant in grants}
     if not limits:
         return None
-    return "" if "" in limits else min(limits, key=len)
+    return min(limits, key=lambda limit: (len(limit), limit))
 
 
 def is_right(right: str) -> bool:

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from sqlalchemy import Engine, delete, select, text
 from sqlalchemy.orm import Session
 
-from backend.db import sessions_of
+from backend.db import rows, sessions_of
 from backend.errors import AlreadyDone, NameTaken, NotFound, OwnApproval, TooManyTries, WrongLogin
 from backend.fields import SOFTWARE, Actor, PersonId, Role, SourceId, TownId, uuid7
 from backend.identity import rules
@@ -57,9 +57,10 @@ def record(
 def authenticate(session: Session, token: str, *, now: datetime) -> Found | None:
     """Who holds this token now; None where nobody does. Reads across towns through `find_actor`."""
     hashed = token_hash(token)
-    row = session.execute(text("SELECT * FROM find_actor(:token, :now)"), {"token": hashed, "now": now}).one_or_none()
-    if row is None:
+    found = rows(session, "SELECT * FROM find_actor(%(token)s, %(now)s)", token=hashed, now=now)
+    if not found:
         return None
+    row = found[0]
     person = PersonId(row.person) if row.person else None
     roles = frozenset(Role(role) for role in row.roles)
     if row.source is None:

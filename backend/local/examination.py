@@ -16,7 +16,7 @@ def checks(state: State) -> list[Check]:
     local = local_checks(
         state,
         web_missing=lambda: web_missing(Path(__file__).parent.parent / "web" / "built"),
-        last_sweep=lambda: _last_sweep(installation),
+        last_sweep=lambda: last_sweep(installation),
         now=lambda: datetime.now(UTC),
     )
     return [*local, lambda: administrators(installation)]
@@ -41,7 +41,8 @@ def administrators(installation: Installation) -> Finding:
     return Finding("Administration", True, "Jede Stadt hat zwei.")
 
 
-def _last_sweep(installation: Installation) -> datetime | None:
+def last_sweep(installation: Installation) -> datetime | None:
+    """When the last sweep ended; None if there was none or the database cannot be asked."""
     last = _ask(installation, "SELECT max(finished_at) FROM sweep")
     return last if isinstance(last, datetime) else None
 

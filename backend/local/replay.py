@@ -12,12 +12,12 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 from rich.console import Console
@@ -29,6 +29,8 @@ from backend.local.phone import Phone
 from backend.local.records import Record, read
 from backend.local.state import LocalError, State
 from sync.exchange import MAX_ENTRIES
+
+T = TypeVar("T")
 
 #: How long a phone waits for a server that is away before the run is given up.
 PATIENCE_S: Final = 120.0
@@ -129,12 +131,13 @@ def _play(phones: Sequence[Phone], records: Sequence[Record], console: Console) 
 
 def _phones(state: State, options: Options, office: Office) -> list[Phone]:
     folder = state.subfolder("replay")
-    known = sorted(folder.glob("phone-*"))
-    if known and len(known) != options.phones:
+    known = state.recall("replay.phones")
+    if known is not None and known != str(options.phones):
         raise LocalError(
-            f"In {folder} liegen die Journale von {len(known)} Telefonen. Bitte --phones {len(known)} oder einen"
+            f"In {folder} liegen die Journale von {known} Telefonen. Bitte --phones {known} oder einen"
             " anderen Ordner mit --state wählen."
         )
+    state.remember("replay.phones", str(options.phones))
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(lambda n: Phone.open(folder / f"phone-{n + 1:03}", office, state), range(options.phones)))
 
@@ -151,7 +154,7 @@ def _server(state: State, options: Options, console: Console) -> Iterator[tuple[
     own = None if running else _start(state)
     try:
         address = running or _wait(state, own)
-        yield address, _prepare(state, options, console)
+        yield address, _patiently(lambda: _prepare(state, options, console))
     finally:
         if own is not None:
             own.send_signal(signal.SIGTERM)
@@ -183,6 +186,21 @@ def _wait(state: State, process: "subprocess.Popen[bytes] | None") -> str:
                 return address
         time.sleep(0.1)
     raise LocalError(f"Der Server startet nicht. Siehe {state.folder / 'logs'}.")
+
+
+def _patiently(what: Callable[[], T]) -> T:
+    """The result, as soon as the database is there; whatever it does is not done twice."""
+    from psycopg import OperationalError as Gone  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return what()
+        except (DBAPIError, Gone) as error:
+            if time.monotonic() > until:
+                raise LocalError("Die Datenbank antwortet nicht.") from error
+            time.sleep(0.3)
 
 
 def _prepare(state: State, options: Options, console: Console) -> tuple[tuple[str, str], ...]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from backend import problems
 from backend.errors import BadInput, DomainError, all_problems
+from backend.tables import metadata
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "problems.json").read_text())
 
@@ -96,8 +97,6 @@ def test_what_the_database_refuses(error, status: int) -> None:
 
 
 def test_every_constraint_that_means_something_exists() -> None:
-    from backend.tables import metadata
-
     names = {str(c.name) for t in metadata.tables.values() for c in t.constraints}
     assert set(problems.CONSTRAINTS) <= names
 

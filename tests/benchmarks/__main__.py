@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from pathlib import Path
 
 #: Name and what it measures.
 BENCHMARKS = {
@@ -17,10 +18,8 @@ BENCHMARKS = {
 
 def machine() -> dict[str, object]:
     """What the figures were taken on."""
-    model = next(
-        (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-        "?",
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "?")
     return {
         "cpu": model,
         "cores": os.cpu_count(),
@@ -47,9 +46,8 @@ def main() -> int:
         for one in results:
             peer = f"  ({one['peer']}: {one['peer_value']}, Verhältnis {one['ratio']})" if one["peer"] else ""
             met = {True: "erfüllt", False: "VERFEHLT", None: "-"}
-            print(
-                f"{one['metric']}: {one['value']} {one['unit']}{peer}  Muss {met[one['must_met']]}, Ziel {met[one['goal_met']]}"
-            )
+            judged = f"Muss {met[one['must_met']]}, Ziel {met[one['goal_met']]}"
+            print(f"{one['metric']}: {one['value']} {one['unit']}{peer}  {judged}")
     return 0 if all(one["must_met"] is not False for one in results) else 1
 
 

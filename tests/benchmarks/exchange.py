@@ -117,12 +117,13 @@ def offences(count: int, by: UUID) -> list[Draft]:
             "occurred_at": now,
             "street": rng.choice(["Mühlenstraße", "Neumarkt", "Meerstraße"]),
             "house_no": str(rng.randrange(120)),
-            "position": {"lat": round(51.4 + rng.random() / 10, 6), "lon": round(6.6 + rng.random() / 10, 6), "accuracy_m": 5},
+            "position": {"lat": _near(51.4, rng), "lon": _near(6.6, rng), "accuracy_m": 5},
             "plate": f"MO-{rng.choice('ABCDEF')}{rng.choice('KLMNOP')} {rng.randrange(1, 9999)}",
-            "vehicle": {"make": rng.choice(["VW", "Opel", "Ford"]), "colour": rng.choice(["blau", "rot", "weiß"]), "kind": "Pkw"},
+            "vehicle": {"make": rng.choice(["VW", "Opel"]), "colour": rng.choice(["blau", "weiß"]), "kind": "Pkw"},
             "amount_cents": cents,
             "note": note + f"{rng.getrandbits(96):024x}",
-            "clock": {"offset_ms": rng.randrange(-900, 900), "age_s": rng.randrange(600), "mono_ms": rng.randrange(10**8)},
+            "subject": {"type": "offence_draft", "id": f"{rng.getrandbits(96):024x}"},
+            "clock": {"offset_ms": rng.randrange(-900, 900), "age_s": 60, "mono_ms": rng.randrange(9**8)},
         }  # fmt: skip
         drafts.append(
             Draft(
@@ -130,6 +131,10 @@ def offences(count: int, by: UUID) -> list[Draft]:
             )
         )
     return drafts
+
+
+def _near(degrees: float, rng: random.Random) -> float:
+    return round(degrees + rng.random() / 10, 6)
 
 
 def push_peer(cache: Path) -> dict[str, float]:

@@ -172,6 +172,7 @@ def test_every_address_names_its_right(http: TestClient[Litestar]) -> None:
         if method != "OPTIONS" and route.path.startswith("/v1/")
     }
     assert {
+        ("GET", "/v1/board"): "signed_in",
         ("GET", "/v1/offences"): "offence:R",
         ("GET", "/v1/offences/{offence_id:uuid}"): "offence:R",
         ("GET", "/v1/catalogue"): "catalogue:R",

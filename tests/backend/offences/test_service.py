@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from backend.db import Sessions, sessions_of
 from backend.errors import BadInput
@@ -287,15 +288,17 @@ def unguarded(database: Database) -> Sessions:
 
 
 @pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What goes to PostgreSQL past SQLAlchemy, which is how many rows are written."""
     seen: list[str] = []
+    execute = psycopg.Connection.execute
 
-    def see(_: object, __: object, statement: str, *___: object) -> None:
+    def see(self: psycopg.Connection, statement: str, *values: object, **options: object) -> psycopg.Cursor:
         seen.append(statement)
+        return execute(self, statement, *values, **options)
 
-    event.listen(database.engine, "before_cursor_execute", see)
-    yield seen
-    event.remove(database.engine, "before_cursor_execute", see)
+    monkeypatch.setattr(psycopg.Connection, "execute", see)
+    return seen
 
 
 def test_a_batch_costs_a_handful_of_statements_whatever_its_size(

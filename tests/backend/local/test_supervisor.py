@@ -16,7 +16,7 @@ from backend.local import processes, supervisor
 from backend.local.postgres import Postgres
 from backend.local.run import MARK, Run
 from backend.local.state import LocalError, State, is_free
-from tests.local.conftest import ORDINARY_UID, SERVE, Serve, descendants, ordinary_python, state_folder
+from tests.backend.local.conftest import ORDINARY_UID, SERVE, Serve, descendants, ordinary_python, state_folder
 
 pytestmark = pytest.mark.slow
 EPOCH = datetime.fromtimestamp(0, UTC)

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from backend.local import processes, programs
 from backend.local.postgres import LONGEST_SOCKET_PATH, Postgres
 from backend.local.state import LocalError, State
-from tests.local.conftest import ROOT, state_folder
+from tests.backend.local.conftest import ROOT, state_folder
 
 pytestmark = pytest.mark.slow
 HOLD = (

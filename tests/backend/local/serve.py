@@ -45,7 +45,7 @@ def prepare(arguments: argparse.Namespace, postgres: Postgres, port: int) -> Seq
     if arguments.celery:
         env["SWEEPING_DATABASE"] = postgres.superuser_url()
         prepare_broker(postgres.superuser_url())
-        celery = [sys.executable, "-m", "celery", "-A", "tests.local.sweeping"]
+        celery = [sys.executable, "-m", "celery", "-A", "tests.backend.local.sweeping"]
         worker = [*celery, "worker", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle"]
         beat = [*celery, "beat", "-s", str(postgres.state.folder / "beat")]
     return [

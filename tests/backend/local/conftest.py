@@ -17,7 +17,7 @@ from backend.local import processes, supervisor
 from backend.local.run import Run
 from backend.local.state import State
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SERVE = Path(__file__).parent / "serve.py"
 ORDINARY_UID = 65534
 
