@@ -2,12 +2,14 @@
 
 from html import escape
 from importlib.resources import files
+from mimetypes import guess_type
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from litestar import MediaType, Response, Router, get
-from litestar.datastructures import CacheControlHeader, MutableScopeHeaders
-from litestar.static_files import create_static_files_router
+from litestar import MediaType, Request, Response, Router, get
+from litestar.datastructures import MutableScopeHeaders
+from litestar.params import FromPath
+from litestar.response import File
 from litestar.types import ControllerRouterHandler, Message, Scope
 
 from backend import __version__
@@ -32,8 +34,10 @@ HEADERS: Final = {
     "permissions-policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
 }
 #: An asset's name holds the hash of its bytes; a page names the assets of its own build, so it is asked for each time.
-_FOR_EVER: Final = CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
-_ASK_FIRST: Final = CacheControlHeader(no_cache=True)
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_ASK_FIRST: Final = "no-cache"
+#: What a system's own table of types may lack or name otherwise.
+_KINDS: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2"}
 
 
 async def secure_headers(message: Message, scope: Scope) -> None:
@@ -82,20 +86,32 @@ def built(settings: Settings) -> Path:
 
 
 def static(settings: Settings) -> list[ControllerRouterHandler]:
-    """The browser clients, where they were built; otherwise a page that says how to."""
+    """The browser clients as they were built when the server started; otherwise a page that says how to.
+
+    Only these files can be asked for: a path from outside never reaches the file system.
+    """
     folder = built(settings)
-    if not (folder / "index.html").is_file():
+    pages = {f"/{path.parent.relative_to(folder).as_posix()}".rstrip("."): path for path in folder.rglob("index.html")}
+    assets = {path.name: path for path in folder.glob("assets/*")}
+    if "/" not in pages:
         return [unbuilt]
-    return [
-        create_static_files_router(
-            "/assets", [folder / "assets"], name="assets", opt={"right": "public"}, include_in_schema=False,
-            cache_control=_FOR_EVER,
-        ),
-        create_static_files_router(
-            "/", [folder], name="pages", opt={"right": "public"}, html_mode=True, include_in_schema=False,
-            cache_control=_ASK_FIRST,
-        ),
-    ]  # fmt: skip
+
+    @get(sorted(pages), include_in_schema=False, sync_to_thread=False, opt={"right": "public"})
+    def page(request: Request[Any, Any, Any]) -> File:
+        return _file(pages[request.scope["path"].rstrip("/") or "/"], _ASK_FIRST)
+
+    @get("/assets/{name:str}", include_in_schema=False, sync_to_thread=False, opt={"right": "public"})
+    def asset(name: FromPath[str]) -> File:
+        if name not in assets:
+            raise NotFound
+        return _file(assets[name], _FOR_EVER)
+
+    return [page, asset]
+
+
+def _file(path: Path, cache: str) -> File:
+    kind = _KINDS.get(path.suffix) or guess_type(path.name)[0]
+    return File(path, media_type=kind, content_disposition_type="inline", headers={"cache-control": cache})
 
 
 @get("/", include_in_schema=False, sync_to_thread=False, opt={"right": "public"})

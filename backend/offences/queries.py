@@ -32,8 +32,8 @@ from backend.offences.wire import (
 from backend.work import service as work
 from backend.work.wire import Task
 
-#: Most rows of a kind with which a screen begins; it counts the rest (ours: some 200 kB, a fifth of it packed).
-BOARD_ROWS: Final = 300
+#: Most rows of a kind with which a screen begins; it counts the rest (ours: some 130 kB, a fifth of it packed).
+BOARD_ROWS: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MEDIA_STATES: Final[dict[str, MediaState]] = {"none": "none", "awaiting": "awaiting", "complete": "complete"}

@@ -152,7 +152,7 @@ describe("tasks", () => {
   test("a list that runs low asks for a new board", () => {
     const tasks = Array.from({ length: WINDOW }, (_, n) => task(n));
     const board = begin(sent({ tasks, counts: { offences: 0, offences_today: 0, tasks: { amount_missing: 500 } } }));
-    const low = after(board, ...tasks.slice(0, 201).map((one) => taskDrop(one.id)));
+    const low = after(board, ...tasks.slice(0, WINDOW - 99).map((one) => taskDrop(one.id)));
     expect(low.tasks.length).toBe(99);
     expect(low.isStale).toBe(true);
   });

@@ -1,8 +1,8 @@
 // The state of the screen and how the feed changes it: pure, so that every order of arrival can be tried.
 import type { Board as Sent, FeedChange, FeedPage, OffenceLine, Task } from "../../api/wire.ts";
 
-/** Most rows of a list; the counters know of all. */
-export const WINDOW = 300;
+/** Most rows of a list, so that painting all of them anew stays within a few frames; the counters know of all. */
+export const WINDOW = 200;
 /** Listed tasks below which the board is read again, where more wait than are listed. */
 const LOW = 100;
 

@@ -12,8 +12,11 @@ import { ended } from "./session.ts";
 const SILENCE_MS = 13_000;
 /** Age from which the screen may be stale and is covered. */
 export const COVER_MS = 25_000;
-/** Pause between two pulls, so that a flood paints some times a second and not some hundred. */
+/** Pause after a pull; nobody reads faster. */
 const PULL_EVERY_MS = 150;
+/** Changes in one pull from which it is a flood, and the time between two paintings then. */
+const FLOOD = 50;
+const PAINT_EVERY_MS = 500;
 /** How long a row that came over the line is marked "neu". */
 const NEW_MS = 60_000;
 /** Pause between two boards that were asked for by what came, and age at which counters are read anew. */
@@ -99,17 +102,21 @@ function proved(): void {
   now.value = Date.now();
 }
 
-/** Everything up to now is on the screen. */
+/** Everything up to now is on the screen. In a flood many pages become one painting. */
 async function pull(signal: AbortSignal): Promise<void> {
+  let state = await current(signal);
+  let paintedAt = Date.now();
+  let changes = 0;
   for (;;) {
-    const began = Date.now();
-    const before = await current(signal);
-    const page = await call<FeedPage>(`/v1/feed?after=${before.cursor}`, { signal });
-    const after = apply(before, page, (at) => dayOf(at));
-    mark(before, after);
-    board.value = after;
+    const page = await call<FeedPage>(`/v1/feed?after=${state.cursor}`, { signal });
+    state = apply(state, page, (at) => dayOf(at));
+    changes += page.changes.length;
+    if (page.more && Date.now() - paintedAt < PAINT_EVERY_MS) continue;
+    if (board.value !== null) mark(board.value, state);
+    board.value = state;
+    paintedAt = Date.now();
     proved();
-    if (!page.more) return pause(began + PULL_EVERY_MS - Date.now(), signal);
+    if (!page.more) return pause(changes > FLOOD ? PAINT_EVERY_MS : PULL_EVERY_MS, signal);
   }
 }
 
