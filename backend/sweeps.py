@@ -56,8 +56,13 @@ def tidy_up(server: Server, now: datetime) -> int:
     """Old tombstones, leases, sessions and consumed messages are gone."""
     found = 0
     for town in _towns(server):
+        while True:
+            with _in_town(server, town) as session:
+                swept = feed.sweep_tombstones(session, now=now)
+            found += swept
+            if swept == 0:
+                break
         with _in_town(server, town) as session:
-            found += feed.sweep_tombstones(session, now=now)
             sources.sweep_leases(session, before=now - LEASES)
             identity.sweep_sessions(session, now=now)
     with server.across_towns().begin() as session:

@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.db import Bulk, later
-from backend.errors import AlreadyDone, NotFound, StaleBase
+from backend.errors import AlreadyDone, NotAllowed, NotFound, StaleBase
 from backend.feed import service as feed
 from backend.fields import Actor, uuid7
+from backend.work.rules import SETTLES, may_settle
 from backend.work.tables import TaskRow
 from backend.work.wire import CloseTask, Task
 
@@ -74,6 +75,7 @@ def close_task(session: Session, actor: Actor, id: UUID, data: CloseTask, *, now
 
     Raises:
         NotFound: no such task, or it waits for others.
+        NotAllowed: this person may see it and not settle it.
         AlreadyDone: it was settled otherwise.
         StaleBase: it changed since the person saw it.
     """
@@ -82,6 +84,8 @@ def close_task(session: Session, actor: Actor, id: UUID, data: CloseTask, *, now
     ).one_or_none()
     if row is None:
         raise NotFound
+    if not may_settle(row.audience, actor.roles):
+        raise NotAllowed(needs=SETTLES[row.audience])
     if row.closed_at is not None:
         if (row.outcome, row.reason, row.closed_by) != (data.outcome, data.reason, actor.person):
             raise AlreadyDone(outcome=row.outcome or "")

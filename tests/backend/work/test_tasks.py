@@ -79,3 +79,15 @@ def test_who_saw_an_older_state_or_comes_second_is_told(world: World) -> None:
     assert "stale_base" == world.http.post(path, json=body, headers=first.headers).json()["code"]
     assert world.http.post(path, json=body | {"base": 1}, headers=first.headers).status_code == 200
     assert "already_done" == world.http.post(path, json=body | {"base": 2}, headers=second.headers).json()["code"]
+
+
+def test_a_superior_sees_a_task_and_does_not_settle_it(world: World) -> None:
+    phone, superior = world.phone(), world.person(Role.SUPERIOR)
+    phone.record({"amount_cents": None})
+    phone.client.drain(patience_s=0)
+    (task, *_) = world.http.get("/v1/tasks", headers=superior.headers).json()
+    body = {"outcome": "settled", "reason": "nachgetragen", "base": task["rev"]}
+    answer = world.http.post(f"/v1/tasks/{task['id']}/close", json=body, headers=superior.headers)
+    assert (403, "not_allowed") == (answer.status_code, answer.json()["code"])
+    clerk = world.person(Role.CLERK)
+    assert 200 == world.http.post(f"/v1/tasks/{task['id']}/close", json=body, headers=clerk.headers).status_code

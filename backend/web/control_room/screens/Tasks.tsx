@@ -52,6 +52,7 @@ export function Tasks({ board, me }: { readonly board: Board; readonly me: Me })
                 key={row.id}
                 task={row}
                 board={board}
+                maySettle={maySettle(row, me)}
                 isOpen={row.id === id && !isGone}
                 isGone={isGone}
                 next={shown.slice(index + 1).find((one) => !one.isGone)?.row.id ?? ""}
@@ -101,15 +102,21 @@ function Nothing({ group, me }: { readonly group: boolean; readonly me: Me }) {
   );
 }
 
+/** As the server's `work/rules.py`: whoever sees a task need not be the one who settles it. */
+function maySettle(task: Task, me: Me): boolean {
+  return me.roles.includes(task.audience === "admin" ? "admin" : "clerk");
+}
+
 interface Listed {
   readonly task: Task;
   readonly board: Board;
+  readonly maySettle: boolean;
   readonly isOpen: boolean;
   readonly isGone: boolean;
   readonly next: string;
 }
 
-function Row({ task, board, isOpen, isGone, next }: Listed) {
+function Row({ task, board, maySettle, isOpen, isGone, next }: Listed) {
   const { title, sentence } = say(task.kind, task.facts);
   const line = task.subject_type === "offence" ? board.lines.get(task.subject) : undefined;
   const opened = new Date(task.opened_at);
@@ -179,7 +186,7 @@ function Row({ task, board, isOpen, isGone, next }: Listed) {
                   <p class="st-muted">Der Inhalt ist verwahrt und geht nicht verloren.</p>
                 )}
               </div>
-              <CloseForm task={task} next={next} />
+              {maySettle ? <CloseForm task={task} next={next} /> : <p class="st-muted">Abschließen darf das, wer die Sache bearbeitet.</p>}
             </div>
           </td>
         </tr>
