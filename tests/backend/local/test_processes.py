@@ -24,7 +24,8 @@ def test_a_process_is_told_by_its_start(sleeper: subprocess.Popen[bytes]) -> Non
 
     assert started is not None
     assert abs(datetime.now(UTC) - processes.instant(started)) < timedelta(seconds=5)
-    assert processes.arguments(sleeper.pid) == ["sleep", "60"]
+    # For an instant around its exec a process has no arguments.
+    assert processes.wait_until(lambda: processes.arguments(sleeper.pid) == ["sleep", "60"], 5)
     assert processes.environment(sleeper.pid)["WORD"] == "a=b"
     assert sleeper.pid in set(processes.every())
 
