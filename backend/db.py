@@ -239,12 +239,33 @@ def write_out(session: Session) -> None:
 
     The statements go out one after the other without waiting: PostgreSQL writes a table while we encode the next.
     """
-    gathered: dict[Bulk, list[tuple[Any, ...]]] = session.info.pop("later", {})
-    if not gathered:
+    if not session.info.get("later"):
         return
+    if session.info.get("streams"):
+        _send(session, session.connection().connection.driver_connection)
+    else:
+        with streaming(session):
+            write_out(session)
+
+
+@contextmanager
+def streaming(session: Session) -> Iterator[None]:
+    """Inside, `write_out` only sends: PostgreSQL writes while we go on. At the end all is written, or it raises.
+
+    A statement that is asked for its rows inside waits for all that was sent before.
+    """
     with _wrapped(session) as connection, connection.pipeline():
-        for bulk, rows in gathered.items():
-            connection.execute(bulk.statement, bulk.columns(rows))
+        session.info["streams"] = True
+        try:
+            yield
+        finally:
+            session.info.pop("streams")
+
+
+def _send(session: Session, connection: Any) -> None:
+    gathered: dict[Bulk, list[tuple[Any, ...]]] = session.info.pop("later")
+    for bulk, rows in gathered.items():
+        connection.execute(bulk.statement, bulk.columns(rows))
 
 
 @event.listens_for(Session, "before_commit")

@@ -21,37 +21,54 @@ from backend.fields import Actor, PersonId, SourceId
 logger = structlog.get_logger()
 
 
-def apply(
-    session: Session,
-    actor: Actor,
-    source: Sender,
-    arriving: Sequence[Arriving],
-    *,
-    parked_seq: int | None,
-    is_careful: bool,
-) -> list[Ruling]:
-    """A ruling for each entry, in their order; what was accepted has its effect in this transaction.
+def foresee(session: Session, source: Sender, arriving: Sequence[Arriving], parked_seq: int | None) -> list[Ruling]:
+    """What becomes of each entry if no slice refuses one. Entry `parked_seq` is parked: the server died of it often."""
+    return _rule(arriving, _blocked_subjects(session, source), parked_seq, lambda _: ACCEPTED)
 
-    Normally an entry that its slice refuses raises: the caller rolls all back and comes again with `is_careful`, where
-    each entry has a savepoint and only the one at fault is refused. Services have no effect outside the transaction,
-    so this is safe. Entry `parked_seq` is parked without being asked: the server died of it too often.
+
+def warm(session: Session, arriving: Sequence[Arriving]) -> None:
+    """What the slices read once a transaction is read."""
+    for name in {one.received.kind for one in arriving}:
+        kind = KINDS.get(name)
+        if kind is not None and kind.warm is not None:
+            kind.warm(session)
+
+
+def take_effect(session: Session, actor: Actor, arriving: Sequence[Arriving], rulings: Sequence[Ruling]) -> None:
+    """Each entry foreseen as accepted has its effect in this transaction.
+
+    Services have no effect outside the transaction: where one raises, the caller rolls all back and comes again with
+    `apply_carefully`.
+
+    Raises:
+        Exception: whatever a slice raises.
+    """
+    for one, ruling in zip(arriving, rulings, strict=True):
+        if one.ruling is None and ruling == ACCEPTED:
+            _call(session, actor, one.received, one.body)
+
+
+def apply_carefully(
+    session: Session, actor: Actor, source: Sender, arriving: Sequence[Arriving], parked_seq: int | None
+) -> list[Ruling]:
+    """A ruling for each entry, in their order; each runs in a savepoint, so that only the one at fault is refused.
 
     Raises:
         NotNow: the database cannot work now.
         DBAPIError: a deadlock or a statement's time-out.
-        Exception: not `is_careful`: whatever a slice raises.
     """
-    blocked = _blocked_subjects(session, source)
-    return _run(session, actor, arriving, blocked, parked_seq, apply_alone if is_careful else _trust)
+
+    def ask(one: Arriving) -> Ruling:
+        return apply_alone(session, actor, one.received, one.body)
+
+    return _rule(arriving, _blocked_subjects(session, source), parked_seq, ask)
 
 
-def _run(
-    session: Session,
-    actor: Actor,
+def _rule(
     arriving: Sequence[Arriving],
     blocked: frozenset[tuple[str, str]],
     parked_seq: int | None,
-    ask: Callable[[Session, Actor, Received, EntryBody], Ruling],
+    ask: Callable[[Arriving], Ruling],
 ) -> list[Ruling]:
     waiting = set(blocked)
     rulings = []
@@ -62,7 +79,7 @@ def _run(
         if ruling is None and one.received.seq == parked_seq:
             ruling = Ruling("parked", "server_error")
         if ruling is None:
-            ruling = ask(session, actor, one.received, one.body)
+            ruling = ask(one)
         if ruling.is_open and subject is not None:
             waiting.add(subject)
         rulings.append(ruling)
@@ -73,11 +90,11 @@ def apply_alone(session: Session, actor: Actor, received: Received, body: EntryB
     """What the slice makes of one entry, within a savepoint of its own.
 
     Raises:
-        NotNow, DBAPIError: as `apply`.
+        NotNow, DBAPIError: as `apply_carefully`.
     """
     try:
         with savepoint(session):
-            return _trust(session, actor, received, body)
+            _call(session, actor, received, body)
     except DomainError as error:
         return Ruling("conflict" if error.is_conflict else "rejected", error.code, error.field)
     except IntegrityError as error:
@@ -88,17 +105,13 @@ def apply_alone(session: Session, actor: Actor, received: Received, body: EntryB
     except Exception as error:
         check_database(error)
         return _parked(received, error)
+    return ACCEPTED
 
 
 def _parked(received: Received, error: Exception) -> Ruling:
     """Never the payload: only what failed, and where the entry stands."""
     logger.error("entry_parked", source=str(received.source), seq=received.seq, error=type(error).__name__)
     return Ruling("parked", "server_error")
-
-
-def _trust(session: Session, actor: Actor, received: Received, body: EntryBody) -> Ruling:
-    _call(session, actor, received, body)
-    return ACCEPTED
 
 
 def _call(session: Session, actor: Actor, received: Received, body: EntryBody) -> None:

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backend.db import rows
+from backend.db import rows, streaming, write_out
 from backend.errors import BadEnvelope, NotNow
-from backend.exchange.applying import apply
+from backend.exchange.applying import apply_carefully, foresee, take_effect, warm
 from backend.exchange.changes import Pulled, pull
 from backend.exchange.reading import STANDING, pointer, prepare, standing
 from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, Ruling, is_for_all, is_worth_repeating
@@ -188,9 +188,19 @@ def admit(session: Session, actor: Actor, request: ExchangeRequest, *, is_carefu
         return Admitted(source.last_seq, tuple(verdicts))
     arriving = prepare(session, source, new, request.entries[decision.new :], now)  # 6
     parked_seq = request.entries[0].seq if request.tries >= TRIES_PARKED else None
-    rulings = apply(session, actor, source, arriving, parked_seq=parked_seq, is_careful=is_careful)
-    store(session, source, arriving, rulings, now)  # 7
-    seal_kept(session, source, new[-1], signature, now)
+    if is_careful:
+        rulings = apply_carefully(session, actor, source, arriving, parked_seq)
+        store(session, source, arriving, rulings, now)  # 7
+        seal_kept(session, source, new[-1], signature, now)
+    else:
+        rulings = foresee(session, source, arriving, parked_seq)
+        warm(session, arriving)
+        with streaming(session):
+            store(session, source, arriving, rulings, now)  # PostgreSQL writes the journal while the slices run
+            write_out(session)
+            take_effect(session, actor, arriving, rulings)
+            seal_kept(session, source, new[-1], signature, now)
+            write_out(session)
     verdicts += [_verdict(a.received.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]
     opened = sum(ruling.is_open for ruling in rulings)
     return Admitted(new[-1].entry.seq, tuple(verdicts), head=new[-1].hash, opened=opened)
@@ -203,28 +213,24 @@ class _Key(NamedTuple):
 
 
 _LOCK: Final = (
-    "SELECT town, id, kind, label, state, incarnation, last_seq, head, rev, unsettled, revoked_at, revoked_reason"
-    " FROM source WHERE id = %(id)s FOR NO KEY UPDATE"
-)
-_KEY: Final = (
-    "SELECT incarnation, spki, genesis FROM source_key"
-    " WHERE town = %(town)s AND source = %(id)s AND incarnation = %(incarnation)s"
+    "SELECT s.town, s.id, s.kind, s.label, s.state, s.incarnation, s.last_seq, s.head, s.rev, s.unsettled,"
+    " s.revoked_at, s.revoked_reason, k.spki, k.genesis FROM source s LEFT JOIN source_key k"
+    " ON k.town = s.town AND k.source = s.id AND k.incarnation = coalesce(%(incarnation)s::bigint, s.incarnation)"
+    " WHERE s.id = %(id)s FOR NO KEY UPDATE OF s"
 )
 
 
 def lock(session: Session, source: UUID) -> Sender:
     """The source, locked until the transaction ends; others may still refer to it."""
-    (row,) = rows(session, _LOCK, id=source)
-    return Sender(*row)
+    (row,) = rows(session, _LOCK, id=source, incarnation=None)
+    return Sender(*row[:-2])
 
 
 def _lock(session: Session, actor: Actor, incarnation: int) -> tuple[Sender, _Key]:
-    assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
-    source = lock(session, actor.source)
-    found = rows(session, _KEY, town=source.town, id=source.id, incarnation=incarnation)
-    if not found:
+    (row,) = rows(session, _LOCK, id=actor.source, incarnation=incarnation)
+    if row.spki is None:
         raise BadEnvelope(field="/incarnation", detail="this source never had this incarnation")
-    return source, _Key(*found[0])
+    return Sender(*row[:-2]), _Key(incarnation, row.spki, row.genesis)
 
 
 def _verified(source: UUID, key: _Key, request: ExchangeRequest) -> tuple[list[Folded] | None, bytes]:

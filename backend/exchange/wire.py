@@ -82,5 +82,7 @@ class Kind(Struct, frozen=True):
     body: type[EntryBody]
     #: The slice's use case: writes its rows, feed rows and records; raises DomainError to refuse.
     apply: Callable[[Session, Actor, Received, Any], None]
+    #: What its slice reads once a transaction, so that applying an entry asks the database nothing.
+    warm: Callable[[Session], object] | None = None
     #: One pure function for each step v → v + 1, the first from v = 1.
     upcasts: tuple[Callable[[bytes], bytes], ...] = ()

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, SessionTransaction
 
-from backend.db import Bulk
+from backend.db import Bulk, rows
 from backend.errors import AlreadyDone, NotFound, OwnApproval
 from backend.fields import Actor, PersonId, uuid7
 from backend.identity.service import record
@@ -35,12 +35,7 @@ _ENTRY: Final = Bulk(
     CatalogueEntryRow,
     ["town", "import_id", "tbnr", "valid_from", "valid_until", "amount_cents", "text", "provision", "class", "slots"],
 )
-_NEWEST: Final = (
-    select(CatalogueImportRow.id)
-    .where(CatalogueImportRow.published_no.is_not(None))
-    .order_by(CatalogueImportRow.published_no.desc())
-    .limit(1)
-)
+_NEWEST: Final = "SELECT id FROM catalogue_import WHERE published_no IS NOT NULL ORDER BY published_no DESC LIMIT 1"
 
 
 class InForce(NamedTuple):
@@ -128,7 +123,7 @@ def in_force(session: Session) -> InForce:
     memo: _Memo | None = session.info.get(_MEMO)
     if memo is not None and memo.transaction is not None and memo.transaction is session.get_transaction():
         return memo.in_force
-    newest = session.scalar(_NEWEST)
+    newest = next((row.id for row in rows(session, _NEWEST)), None)
     found = InForce(newest, _NOTHING if newest is None else _load(session, newest))
     session.info[_MEMO] = _Memo(session.get_transaction(), found)
     return found

@@ -106,7 +106,7 @@ def _size(headers: httpx.Headers) -> int:
 def offences(count: int, by: UUID) -> list[Draft]:
     """Offences as different from each other as the documents of design/sync.md 7; the notes share 96 characters."""
     rng, catalogue = random.Random(42), [("112042", 1500), ("101060", 2000)]
-    note = "Fahrzeug ohne erkennbaren Parkschein, Windschutzscheibe einsehbar, kein Ladevorgang erkennbar, . "
+    note = "Fahrzeug ohne erkennbaren Parkschein, Windschutzscheibe einsehbar, kein Ladevorgang erkennbar, Foto folgt. "
     drafts = []
     for _ in range(count):
         now = format_recorded_at(datetime.now(UTC), "Europe/Berlin")
@@ -119,7 +119,7 @@ def offences(count: int, by: UUID) -> list[Draft]:
             "house_no": str(rng.randrange(120)),
             "position": {"lat": _near(51.4, rng), "lon": _near(6.6, rng), "accuracy_m": 5},
             "plate": f"MO-{rng.choice('ABCDEF')}{rng.choice('KLMNOP')} {rng.randrange(1, 9999)}",
-            "vehicle": {"make": rng.choice(["VW", "Opel"]), "colour": rng.choice(["blau", "weiß"]), "kind": "Pkw"},
+            "vehicle": {"make": rng.choice(["Volkswagen", "Mercedes"]), "colour": rng.choice(["blau", "weiß"]), "kind": "Pkw"},
             "amount_cents": cents,
             "note": note + f"{rng.getrandbits(96):024x}",
             "subject": {"type": "offence_draft", "id": f"{rng.getrandbits(96):024x}"},

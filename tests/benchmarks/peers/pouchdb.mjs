@@ -28,8 +28,8 @@ function makeDocuments(count) {
       recorded_at: new Date(1773000000000 + i * 37000).toISOString(), tbnr: pick(["112042", "113140", "141312", "113120", "141174", "112454"]),
       plate: `MO-${hex(2).toUpperCase().replace(/[0-9]/g, "X")} ${Math.floor(next() * 9999)}`,
       vehicle: { make: pick(["VW", "Opel", "Ford"]), colour: pick(["blau", "rot", "weiß"]), kind: "Pkw" },
-      place: { street: pick(["Mühlenstraße", "Neumarkt", "Meerstraße"]), house_no: String(Math.floor(next() * 120)), lat: 51.4 + next() / 10, lon: 6.6 + next() / 10, accuracy_m: 5 },
-      note: "Fahrzeug ohne erkennbaren Parkschein, Windschutzscheibe einsehbar, kein Ladevorgang erkennbar, . " + hex(24),
+      clock: { offset_ms: Math.floor(next() * 900) }, place: { street: pick(["Mühlenstraße", "Neumarkt", "Meerstraße"]), house_no: String(Math.floor(next() * 120)), lat: 51.4 + next() / 10, lon: 6.6 + next() / 10, accuracy_m: 5 },
+      note: "Fahrzeug ohne erkennbaren Parkschein, Windschutzscheibe einsehbar, kein Ladevorgang erkennbar, Foto folgt. " + hex(24),
       photos: [hex(16)], status: "recorded", amount_cent: pick([1000, 1500, 2000, 2500]),
     };
   });
