@@ -11,7 +11,7 @@ from msgspec import Struct, UnsetType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.db import Bulk, rows
+from backend.db import Bulk, later, rows
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
 from backend.exchange.rules import ID_REUSED, PersonsLease, Ruling
@@ -21,11 +21,10 @@ from backend.fields import Role
 from backend.identity.rules import permit
 from sync.exchange import Folded, WireEntry, WireMedia
 
-_EFFECT: Final = Bulk(
-    JournalEffectRow,
-    ["town", "source", "id", "commitment", "incarnation", "seq"],
-    on_conflict="ON CONFLICT DO NOTHING RETURNING seq",
-)
+_COLUMNS: Final = ("town", "source", "id", "commitment", "incarnation", "seq")
+#: Fails where an id is known: then the batch is done again with care, where repetitions are looked up.
+_NEW_EFFECT: Final = Bulk(JournalEffectRow, _COLUMNS)
+_EFFECT: Final = Bulk(JournalEffectRow, _COLUMNS, on_conflict="ON CONFLICT DO NOTHING RETURNING seq")
 _reserved: Final = msgspec.json.Decoder(EntryBody)
 _decoder: Final = cache(msgspec.json.Decoder)
 #: The columns that `standing` reads.
@@ -53,16 +52,30 @@ class Arriving(Struct):
 
 
 def prepare(
-    session: Session, source: Sender, new: Sequence[Folded], wires: Sequence[WireEntry], now: datetime
+    session: Session,
+    source: Sender,
+    new: Sequence[Folded],
+    wires: Sequence[WireEntry],
+    *,
+    is_careful: bool,
+    now: datetime,
 ) -> list[Arriving]:
-    """The new entries, each with the ruling that stands before its slice is asked."""
+    """The new entries, each with the ruling that stands before its slice is asked.
+
+    Their ids are claimed; not `is_careful`, one that is known fails the transaction when it is written.
+    """
     leases = _leases(session, source)
     effects = [
         (source.town, source.id, UUID(o.entry.id), bytes.fromhex(o.entry.commitment), source.incarnation, o.entry.seq)
         for o in new
     ]
-    first_time = set(_EFFECT.write(session, effects))
-    repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
+    repeated: dict[int, Ruling] = {}
+    if is_careful:
+        first_time = set(_EFFECT.write(session, effects))
+        repeated = _repeated(session, source, [o for o in new if o.entry.seq not in first_time])
+    else:
+        for effect in effects:
+            later(session, _NEW_EFFECT, effect)
     arriving = []
     for one, wire in zip(new, wires, strict=True):
         received = Received(

@@ -186,7 +186,8 @@ def admit(session: Session, actor: Actor, request: ExchangeRequest, *, is_carefu
     new = folded[decision.new :]
     if not new:
         return Admitted(source.last_seq, tuple(verdicts))
-    arriving = prepare(session, source, new, request.entries[decision.new :], now)  # 6
+    wires = request.entries[decision.new :]
+    arriving = prepare(session, source, new, wires, is_careful=is_careful, now=now)  # 6
     parked_seq = request.entries[0].seq if request.tries >= TRIES_PARKED else None
     if is_careful:
         rulings = apply_carefully(session, actor, source, arriving, parked_seq)
