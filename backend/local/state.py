@@ -99,7 +99,8 @@ class State:
                     f"Der Ordner {folder} gehört einem anderen Konto (Nummer {found.st_uid}). Starten Sie Streife "
                     "unter diesem Konto, oder wählen Sie mit --state einen eigenen Ordner."
                 )
-            if not (folder / FILE).exists() and any(_is_foreign(path.name) for path in folder.iterdir()):
+            # Looked at in this order: whoever opens the folder at the same time makes the file before all others.
+            if any(_is_foreign(path.name) for path in folder.iterdir()) and not (folder / FILE).exists():
                 raise LocalError(
                     f"Der Ordner {folder} enthält bereits andere Dateien. "
                     "Wählen Sie mit --state einen leeren oder neuen Ordner."
