@@ -45,7 +45,7 @@ def pull(session: Session, actor: Actor, request: ExchangeRequest, secret: bytes
     until = feed.horizon(session)
     start = _start(actor, request, until, secret, names)
     if len(request.entries) == MAX_ENTRIES:
-        # A full batch has more behind it: changes wait for the last one, so that a backlog is in a third sooner.
+        # A full batch has more behind it: changes wait for the last one, so that a backlog is in sooner.
         cursor = seal_cursor(secret, until.epoch, actor.town, actor.source, start.at)
         return Pulled((), cursor, more=True, resets=start.resets, epoch=until.epoch, confirmed=start.at)
     limit = PAGE_WITH_ENTRIES if request.entries else PAGE
