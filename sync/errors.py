@@ -29,6 +29,10 @@ class InvalidKey(SyncError):
     """A key is unreadable, not on P-256, or not in the one DER form that hashes the same everywhere."""
 
 
+class InvalidEnvelope(SyncError):
+    """A signed record is unreadable, not in its one form, or not signed by the key it should be."""
+
+
 class JournalInUse(SyncError):
     """Another process has this journal open; one journal has one writer."""
 

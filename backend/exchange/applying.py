@@ -15,8 +15,9 @@ from backend.exchange.kinds import KINDS
 from backend.exchange.reading import Arriving, subject_of
 from backend.exchange.rules import ACCEPTED, Ruling
 from backend.exchange.tables import JournalEntryRow
-from backend.exchange.wire import EntryBody, Received, Sender
+from backend.exchange.wire import Received, Sender
 from backend.fields import Actor, PersonId, SourceId
+from sync.bodies import EntryBody
 
 logger = structlog.get_logger()
 

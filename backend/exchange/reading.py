@@ -16,9 +16,10 @@ from backend.exchange import rules
 from backend.exchange.kinds import KINDS
 from backend.exchange.rules import ID_REUSED, PersonsLease, Ruling
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
-from backend.exchange.wire import EntryBody, Received, Sender, Subject
+from backend.exchange.wire import Received, Sender
 from backend.fields import Role
 from backend.identity.rules import permit
+from sync.bodies import EntryBody, Subject
 from sync.exchange import Folded, WireEntry, WireMedia
 
 _COLUMNS: Final = ("town", "source", "id", "commitment", "incarnation", "seq")

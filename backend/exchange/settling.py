@@ -21,11 +21,12 @@ from backend.exchange.rules import STATEMENT_TIMEOUT, Ruling
 from backend.exchange.service import lock
 from backend.exchange.storing import open_entry_task
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow
-from backend.exchange.wire import EntryBody, Received, Sender
+from backend.exchange.wire import Received, Sender
 from backend.feed import service as feed
 from backend.fields import Actor, SourceId, TownId
 from backend.identity.tables import SourceRow
 from backend.work import service as work
+from sync.bodies import EntryBody
 from sync.exchange import Verdict
 
 logger = structlog.get_logger()

@@ -2,41 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Struct
 from sqlalchemy.orm import Session
 
-from backend.fields import END, Actor, PersonId
+from backend.fields import Actor
+from sync.bodies import EntryBody
 from sync.exchange import WireMedia
-
-SubjectId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}" + END, max_length=64)]
-SubjectType = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,30}" + END, max_length=31)]
-
-
-class Subject(Struct, frozen=True, kw_only=True):
-    """What an entry is about: the unit of order."""
-
-    type: SubjectType
-    id: SubjectId
-
-
-class Clock(Struct, frozen=True, kw_only=True):
-    """The source's last known difference to the server's clock."""
-
-    offset_ms: Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
-    age_s: Annotated[int, Meta(ge=0, le=2**53 - 1)]
-    mono_ms: Annotated[int, Meta(ge=0, le=2**53 - 1)]
-
-
-class EntryBody(Struct, frozen=True, kw_only=True):
-    """The members that are reserved in the body of every kind (design/sync.md 2.2). Unknown members are kept unread."""
-
-    by: PersonId | UnsetType = UNSET
-    subject: Subject | UnsetType = UNSET
-    base: Annotated[int, Meta(ge=0, le=2**53 - 1)] | UnsetType = UNSET
-    clock: Clock | UnsetType = UNSET
 
 
 class Sender(NamedTuple):

@@ -22,6 +22,8 @@ from backend.log.canonical import Json, canonical, instant
 from backend.log.keys import LogKeys
 from backend.log.rules import EMPTY_ROOT, TileMissing
 from backend.log.tables import CheckpointRow, LeafRow, PrivateRow, QueueRow, RecordRow, TileRow, TreeRow
+from sync.envelope import sign
+from sync.keys import SourceKey
 
 # Leaves in one transaction of the sequencer: an open write stalls the feed, so it stays near 50 ms.
 BATCH: Final = 2000
@@ -79,7 +81,7 @@ def record(
     now: datetime,
     new_id: Callable[[], UUID],
     software: str,
-    keyid: str | None = None,
+    key: SourceKey | None = None,
     new_salt: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Recorded:
     """What happened to `subject` is recorded, chained to the record before it, and on its way into the log.
@@ -90,8 +92,8 @@ def record(
 
     `kind` is one of design/evidence.md 3, e.g. `clip.received`; `subject` the item's name, at most 200 characters,
     without personal data; `public` has members beside those of every record, `private` reason, free text and the
-    like. `now` is aware and kept to the millisecond. `software` is name and version of what writes, `keyid` that of
-    the record key whose envelope will cover the record, null in the record if there is none.
+    like. `now` is aware and kept to the millisecond. `software` is name and version of what writes. `key` signs the
+    record as a DSSE envelope and is named in it; without one `keyid` is null and there is no envelope.
 
     Raises:
         NotCanonical: a value is outside the profile of `canonical`.
@@ -106,23 +108,35 @@ def record(
         .order_by(RecordRow.position.desc())
         .limit(1)
     ).one_or_none()
-    key = {"town": actor.town, "id": new_id()}
+    row = {"town": actor.town, "id": new_id()}
     body, salt = _private_body(actor, private), new_salt(SALT_BYTES)
     content = canonical(
         dict(public)
-        | {"v": 1, "kind": kind, "id": str(key["id"]), "town": str(actor.town), "at": instant(now), "subject": subject}
-        | {"prev": last.hash.hex() if last else None, "software": software, "keyid": keyid}
+        | {"v": 1, "kind": kind, "id": str(row["id"]), "town": str(actor.town), "at": instant(now), "subject": subject}
+        | {
+            "prev": last.hash.hex() if last else None,
+            "software": software,
+            "keyid": key.spki_sha256.hex() if key else None,
+        }
         | ({"commitment": sha256(salt + body).hexdigest()} if body else {})
     )
     position = last.position + 1 if last else 1
     session.execute(
-        insert(RecordRow).values(**key, kind=kind, at=now, subject=subject, position=position, public=content)
+        insert(RecordRow).values(
+            **row,
+            kind=kind,
+            at=now,
+            subject=subject,
+            position=position,
+            public=content,
+            signature=sign(key, content) if key else None,
+        )
     )
     if body:
-        session.execute(insert(PrivateRow).values(**key, salt=salt, body=body))
+        session.execute(insert(PrivateRow).values(**row, salt=salt, body=body))
     leaf = sha256(content).digest()
     append(session, leaf)
-    return Recorded(key["id"], leaf)
+    return Recorded(row["id"], leaf)
 
 
 def _private_body(actor: Actor, private: Mapping[str, Json] | None) -> bytes:

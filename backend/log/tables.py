@@ -103,6 +103,7 @@ class RecordRow(Base):
         CheckConstraint("position > 0", name="position"),
         CheckConstraint("length(subject) BETWEEN 1 AND 200", name="subject"),
         CheckConstraint("kind ~ '^[a-z_]+[.][a-z_]+$'", name="kind"),
+        CheckConstraint("octet_length(signature) = 64", name="signature"),
     )
     town: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -115,6 +116,8 @@ class RecordRow(Base):
     #: The bytes that were hashed.
     public: Mapped[bytes]
     hash: Mapped[bytes] = mapped_column(Computed("sha256(public)", persisted=True))
+    #: The record key's over the DSSE form of `public` (sync/envelope.py); none for steps that no key signs.
+    signature: Mapped[bytes | None]
 
 
 @of_town("SELECT", "INSERT", "DELETE")

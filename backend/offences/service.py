@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from backend.db import Bulk, later
 from backend.errors import BadInput
-from backend.exchange.wire import Clock, Received
+from backend.exchange.wire import Received
 from backend.feed import service as feed
 from backend.fields import Actor
 from backend.offences import plates, prefixes
@@ -17,6 +17,7 @@ from backend.offences.rules import Facts, Finding, check, offence_day
 from backend.offences.tables import OffenceRow
 from backend.offences.wire import CatalogueEntry, FindingKind, MediaState, OffenceLine, OffenceRecorded, OwnOffence
 from backend.work import service as work
+from sync.bodies import Clock
 from sync.entry import parse_recorded_at
 from sync.errors import InvalidEntry
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
-from backend.exchange.wire import EntryBody
 from backend.fields import END, Aware, Cents, Line, Name, PersonId, Sha256Hex, SourceId, Text
 from backend.work.wire import Task
+from sync.bodies import EntryBody
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f]+" + END
 

@@ -321,11 +321,13 @@ CREATE TABLE log_record (
     position BIGINT NOT NULL,
     public BYTEA NOT NULL,
     hash BYTEA GENERATED ALWAYS AS (sha256(public)) STORED NOT NULL,
+    signature BYTEA,
     CONSTRAINT pk_log_record PRIMARY KEY (town, id),
     CONSTRAINT uq_log_record_town_subject_position UNIQUE (town, subject, position),
     CONSTRAINT ck_log_record_position CHECK (position > 0),
     CONSTRAINT ck_log_record_subject CHECK (length(subject) BETWEEN 1 AND 200),
-    CONSTRAINT ck_log_record_kind CHECK (kind ~ '^[a-z_]+[.][a-z_]+$')
+    CONSTRAINT ck_log_record_kind CHECK (kind ~ '^[a-z_]+[.][a-z_]+$'),
+    CONSTRAINT ck_log_record_signature CHECK (octet_length(signature) = 64)
 )
 ;
 ALTER TABLE log_record ENABLE ROW LEVEL SECURITY

@@ -18,11 +18,12 @@ from backend.errors import AlreadyDone, BadInput, StaleBase
 from backend.exchange import applying, reading
 from backend.exchange.kinds import KINDS
 from backend.exchange.tables import JournalEntryRow
-from backend.exchange.wire import EntryBody, Kind, Received
+from backend.exchange.wire import Kind, Received
 from backend.feed import service as feed
 from backend.feed.tables import FeedRow
 from backend.fields import Actor, uuid7
 from sync import keys
+from sync.bodies import EntryBody
 from sync.entry import base64url, format_instant, format_recorded_at, genesis_hash
 from sync.exchange import ExchangeRequest, WireEntry, fold
 from tests.backend.world import Machine, World

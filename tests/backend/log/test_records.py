@@ -12,7 +12,10 @@ from backend.fields import Actor, PersonId, SourceId, uuid7
 from backend.log import queries, service
 from backend.log.canonical import NotCanonical
 from backend.log.tables import PrivateRow, QueueRow, RecordRow
+from sync.keys import SourceKey
 from tests.backend.log.conftest import NOW
+
+KEY = SourceKey.generate()
 
 
 def record(session, actor=None, *, subject="clip-1", public=None, **options) -> service.Recorded:
@@ -36,7 +39,7 @@ def public_part(sessions, one: service.Recorded) -> dict[str, object]:
 def test_a_record_has_the_members_of_every_record_and_its_own(sessions, town_id):
     one_id = uuid7()
     with sessions.begin() as session:
-        one = record(session, public={"reason_class": 3}, new_id=lambda: one_id, keyid="ab" * 32)
+        one = record(session, public={"reason_class": 3}, new_id=lambda: one_id, key=KEY)
     assert {
         "v": 1,
         "kind": "clip.viewed",
@@ -46,7 +49,7 @@ def test_a_record_has_the_members_of_every_record_and_its_own(sessions, town_id)
         "subject": "clip-1",
         "prev": None,
         "software": "streife 0.1.0",
-        "keyid": "ab" * 32,
+        "keyid": KEY.spki_sha256.hex(),
         "reason_class": 3,
     } == public_part(sessions, one)
 
