@@ -2,9 +2,10 @@
 
 Both are durable, both push 10,000 documents of some 587 bytes in batches of 100 over loopback HTTP from one process.
 PouchDB has up to ten batches in flight; a source of ours has one, so a town's phones are measured too: four at once.
-Ours has seal, chain, rules, two scopes and log on; worker and beat run as they do in `streife up`. Each run has
-fresh server processes and empty stores, warmed by 1,000 documents, ours and the peer's alike (design/sync.md 7: server
-fresh a run); filling the local store is outside both clocks, and the disk has nothing left to write before. Bytes are those at the server's sockets with HTTP headers, both directions.
+Ours has seal, chain, rules, two scopes and log on; worker and beat run as they do in `streife up`.
+Each run has fresh server processes and empty stores (as design/sync.md 7), warmed by 1,000 documents, ours and the
+peer's alike. Filling the local store is outside both clocks, and the disk has nothing left to write before. Bytes are
+those at the server's sockets with HTTP headers, both directions.
 """
 
 import json
