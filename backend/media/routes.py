@@ -94,7 +94,7 @@ def create_upload(
     operation_id="getUploadOffset",
     sync_to_thread=True,
     opt={"right": "source"},
-    responses=problems(401, 403, 404, 410, 412),
+    responses=problems(400, 401, 403, 404, 410, 412),
 )
 def get_offset(
     upload_id: FromPath[UUID], actor: Actor, sessions: Sessions, tus_resumable: Speaks = None
@@ -150,7 +150,7 @@ async def send_piece(
     status_code=HTTP_204_NO_CONTENT,
     sync_to_thread=True,
     opt={"right": "source"},
-    responses=problems(401, 403, 404, 412),
+    responses=problems(400, 401, 403, 404, 412),
 )
 def terminate_upload(
     upload_id: FromPath[UUID], actor: Actor, sessions: Sessions, server: Server, tus_resumable: Speaks = None
@@ -167,7 +167,11 @@ def terminate_upload(
     media_type=RECEIPT,
     sync_to_thread=True,
     opt={"right": "source"},
-    responses={202: ResponseSpec(None, description="Not stored yet: ask again.")} | problems(401, 403, 404),
+    responses={
+        200: ResponseSpec(dict[str, Any], description="A DSSE envelope.", media_type=RECEIPT, generate_examples=False),
+        202: ResponseSpec(None, description="Not stored yet: ask again."),
+    }
+    | problems(400, 401, 403, 404),
 )
 def get_receipt(upload_id: FromPath[UUID], actor: Actor, sessions: Sessions) -> ASGIResponse:
     """The signed receipt of a stored file, a DSSE envelope; the same bytes each time. 202 until it exists."""
