@@ -90,6 +90,43 @@ class LinkChanged(EntryBody, frozen=True, kw_only=True):
     last_seen: Instant | None = None
 
 
+class LineCount(Struct, frozen=True, kw_only=True):
+    """What one sender sent within the hour; polls carry no event and are journaled only here."""
+
+    sender: Label
+    state: Literal["unknown", "online", "late", "lost"]
+    polls: Count = 0
+    signals: Count = 0
+    #: Copies of signals that were answered again and not recorded again (K1).
+    repeats: Count = 0
+
+
+class LinkSummary(EntryBody, frozen=True, kw_only=True):
+    """`link.summary`: what a gateway heard in the hour before `at`; one entry for each 250 lines."""
+
+    since: Instant
+    at: Instant
+    lines: Annotated[tuple[LineCount, ...], Meta(max_length=250)] = ()
+    #: HTTP requests whose token nobody has; they leave nothing else.
+    strangers: Count = 0
+
+
+class FallbackFired(EntryBody, frozen=True, kw_only=True):
+    """`fallback.fired`: the site's own alarm was called, as the server did not take a P1 signal in time."""
+
+    #: Id of the entry `signal.received`; None where it could not be recorded.
+    signal: UUID | None
+    #: No verdict within ten seconds, one that shows it to nobody at once, or no room on the disk.
+    reason: Literal["no_verdict", "refused", "not_recorded"]
+    at: Instant
+    #: The relay box or telephone system answered with 2xx.
+    is_heard: bool
+    #: 0: no address is configured.
+    tries: Count
+    #: The last answer's HTTP status; None where none came.
+    status: Annotated[int, Meta(ge=100, le=999)] | None = None
+
+
 class CameraClock(Struct, frozen=True, kw_only=True):
     """Camera's clock against the dock's, read together three times at docking (design/evidence.md 5)."""
 
