@@ -259,8 +259,8 @@ CID_ROWS = {
     "panic.silent": "122", "panic": "120 123 101", "panic.confirmed": "129", "duress": "121 124 125", "cancel": "406",
     "point.bypassed": "570", "point.fault": "380 381", "door.forced": "423", "door.held_open": "426",
     "alarm": "130 140 150", "tamper": "137 144 145 383", "link.trouble": "350 351 352 353 354 355 356",
-    "power": "301 302 311", "panel.in_test": "607", "panel.programming": "627", "link.test": "602", "test.manual": "601",
-    "fire": "110", "medical": "100",
+    "power": "301 302 311", "panel.in_test": "607", "panel.programming": "627", "link.test": "602",
+    "test.manual": "601", "fire": "110", "medical": "100",
 }  # fmt: skip
 
 
@@ -293,7 +293,7 @@ def test_facts_text_point_and_time_of_an_event() -> None:
     xdata = "[H05:48:25,11-22-2026][IZimmer 217][R0.17][Vhttp://x/]"
     raw = framed(
         "#1234|ALobby|Nti10:23/id007/ri2/PA0017*3^Empfang ü^/BA5",
-        xdata="[H05:48:25,11-22-2026][IZimmer 217][R0.17][Vhttp://x/]",
+        xdata=xdata,
     )
     panic, other = read(raw).events
     assert ("panic", "PA", "0017", "Empfang ü") == (panic.kind, panic.code, panic.point, panic.text)
