@@ -5,7 +5,7 @@ The application's role owns nothing, cannot bypass policies and cannot truncate.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, TypeVar
@@ -155,6 +155,7 @@ def connect(url: str, *, pool_size: int = 12, options: str = _OPTIONS) -> Engine
         max_overflow=4,
         pool_timeout=10,
         pool_pre_ping=False,
+        pool_use_lifo=True,  # the warmest connection: it has planned our statements (a tenth faster, measured)
         hide_parameters=True,
         connect_args={"options": options, "connect_timeout": 5},
     )
@@ -169,7 +170,8 @@ def sessions_of(engine: Engine, town: UUID | None) -> Sessions:
 def _set_town(session: Session, _: SessionTransaction, connection: Connection) -> None:
     town = session.info.get("town")
     if town is not None and not connection.in_nested_transaction():
-        connection.exec_driver_sql("SELECT set_config('app.town', %s, true)", (str(town),))
+        with _driver(connection) as driver, driver.pipeline():  # in one round trip with BEGIN
+            driver.execute(b"SELECT set_config('app.town', %s, true)", (str(town),))
 
 
 def rows(session: Session, statement: str, **values: object) -> list[Any]:
@@ -183,10 +185,23 @@ def rows(session: Session, statement: str, **values: object) -> list[Any]:
         return cursor.fetchall() if cursor.description is not None else []
 
 
+def rows_of_both(session: Session, first: str, second: str, **values: object) -> tuple[list[Any], list[Any]]:
+    """As `rows`, of two statements that take the same values and share a round trip."""
+    with _wrapped(session) as connection:
+        cursors = connection.cursor(row_factory=namedtuple_row), connection.cursor(row_factory=namedtuple_row)
+        with connection.pipeline():
+            for cursor, statement in zip(cursors, (first, second), strict=True):
+                cursor.execute(statement.encode(), values)
+        return cursors[0].fetchall(), cursors[1].fetchall()
+
+
+def _wrapped(session: Session) -> AbstractContextManager[psycopg.Connection[Any]]:
+    return _driver(session.connection())
+
+
 @contextmanager
-def _wrapped(session: Session) -> Iterator[psycopg.Connection[Any]]:
-    """The transaction's psycopg connection; its errors become SQLAlchemy's, without values, as everywhere else."""
-    connection = session.connection()
+def _driver(connection: Connection) -> Iterator[psycopg.Connection[Any]]:
+    """The psycopg connection behind one; its errors become SQLAlchemy's, without values, as everywhere else."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - there is one driver (DESIGN.md section 6)
     try:

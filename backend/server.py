@@ -1,6 +1,7 @@
 """What one server process holds: connections, keys, settings, the poller of the live hints."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from sqlalchemy import Engine
@@ -35,12 +36,16 @@ class Server:
         """What cursors are sealed with."""
         return self.settings.secret.encode()
 
+    @cached_property
+    def _across_towns(self) -> Sessions:
+        return sessions_of(self.engine.execution_options(isolation_level="AUTOCOMMIT"), None)
+
     def across_towns(self) -> Sessions:
         """Single statements before a town is known: they see no town's rows and may call the definer functions.
 
         Each is a transaction by itself, which saves two round trips for every request that comes in.
         """
-        return sessions_of(self.engine.execution_options(isolation_level="AUTOCOMMIT"), None)
+        return self._across_towns
 
 
 def record_key(settings: Settings) -> SourceKey:

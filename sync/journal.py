@@ -146,10 +146,13 @@ class Journal:
             writer.finish()
         return len(carried)
 
-    def pending(self, limit: int = MAX_ENTRIES, max_bytes: int = MAX_PLAIN - ENVELOPE_BYTES) -> Batch | None:
+    def pending(
+        self, limit: int = MAX_ENTRIES, max_bytes: int = MAX_PLAIN - ENVELOPE_BYTES, *, after: int | None = None
+    ) -> Batch | None:
         """The oldest entries that the server has not acknowledged, at least one, at most `limit`; None without any.
 
-        Written as JSON they take at most `max_bytes`, unless the first alone takes more.
+        Written as JSON they take at most `max_bytes`, unless the first alone takes more. With `after` they are those
+        behind that entry, as if the server had it.
 
         Raises:
             JournalFrozen: nothing may be sent; also where an entry's body is gone (`gone`), which freezes.
@@ -158,14 +161,15 @@ class Journal:
         with self._store.reading() as db:
             state = ledger.state(db)
             ledger.check_may_send(state)
-            found = list(ledger.stored(db, state.acked, limit))
+            start = state.acked if after is None else after
+            found = list(ledger.stored(db, start, limit))
             if not found:
                 return None
-            prev = ledger.hash_at(db, state.acked)
-            tries = ledger.tries(db, state.acked + 1)
+            prev = ledger.hash_at(db, start)
+            tries = ledger.tries(db, start + 1)
         if found[0].salt is None:
-            self.freeze("gone", state.acked + 1)
-            raise JournalFrozen("gone", state.acked + 1)
+            self.freeze("gone", start + 1)
+            raise JournalFrozen("gone", start + 1)
         entries: list[WireEntry] = []
         room = max_bytes
         for item in found:
