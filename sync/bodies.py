@@ -74,7 +74,8 @@ class SignalReceived(EntryBody, frozen=True, kw_only=True):
     #: K1: signals with the same key are one signal, counted. Made by the receiver, unique within its gateway.
     dedup: Annotated[str, Meta(pattern=r"^[0-9a-f]{32,64}" + END, max_length=64)]
     #: What was odd about it: `unparsed`, `unknown_sender`, `unknown_code`, `unknown_token`, `wrong_clock`,
-    #: `outside_window`, `not_encrypted`, `undecryptable`, `bad_checksum`.
+    #: `outside_window` (may raise, must never calm), `not_encrypted`, `undecryptable`, `bad_checksum`, `key_reused` (an
+    #: HTTP sender's key came with other content), `still_present` (told before: attaches, never raises again).
     flags: Annotated[tuple[Annotated[str, Meta(pattern=r"^[a-z_]{1,40}" + END)], ...], Meta(max_length=16)] = ()
     #: Members of the protocol that are kept for a person, e.g. DC-09 extended data by its letter.
     facts: Annotated[dict[str, str], Meta(max_length=32)] = {}

@@ -25,6 +25,8 @@ SIA_DCS: Final = "SIA-DCS"
 EVENTS: Final = frozenset({SIA_DCS, "ADM-CID"})
 #: Extended data that is read; all of it is kept by its letter (4.2).
 OCCURRED, TEXT = "H", "I"
+#: Contact ID's qualifier of an event that was told before: it attaches and never raises again.
+STILL_PRESENT: Final = "6"
 
 
 def read(raw: bytes, lines: Lines, now: datetime, random_bytes: RandomBytes = os.urandom) -> Reading:
@@ -157,6 +159,8 @@ def _events(frame: Frame, inner: Inner, line: Line | None, flags: list[str]) -> 
         flags.append("unparsed")
     if any(event.kind is None for event in found):
         flags.append("unknown_code")
+    if any(event.facts.get("qualifier") == STILL_PRESENT for event in found):
+        flags.append("still_present")
     return [_placed(event, facts, line, text) for event in found] or [Event(text=text, facts=facts)]
 
 

@@ -278,6 +278,7 @@ def test_the_code_table_of_contact_id(kind: str, code: str) -> None:
     assert ("panel.normal" if kind.startswith("panel.") else "restore") == back.kind
     (still,) = read(framed(f"#1234|6{code} 01 017", token="ADM-CID")).events
     assert (kind, "6") == (still.kind, still.facts["qualifier"])
+    assert ("still_present",) == read(framed(f"#1234|6{code} 01 017", token="ADM-CID")).flags
 
 
 def test_door_open_by_right_is_not_an_open_door() -> None:
