@@ -207,6 +207,36 @@ def replay(state: Path | None, admins: tuple[str, ...], **options: Any) -> None:
 
 
 @main.command()
+@click.option("--state", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Ordner.")
+@click.option("--server", "url", metavar="URL", help="Adresse des Servers; ohne sie zeichnet das Gateway nur auf.")
+@click.option("--code", help="Anmeldecode, nur beim ersten Start.")
+@click.option("--dc09", metavar="HOST:PORT", help="Für Melderzentralen (SIA DC-09, TCP und UDP).")
+@click.option("--http", metavar="HOST:PORT", help="Für Alarmtasten am Arbeitsplatz und Telefonanlagen.")
+@click.option("--http-certificate", "certificate", type=click.Path(path_type=Path, exists=True), help="PEM, für TLS.")
+@click.option("--http-key", "private_key", type=click.Path(path_type=Path, exists=True), help="PEM, dazu.")
+@click.option("--lines", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Leitungen als JSON.")
+@click.option("--fallback", metavar="URL", help="Wird gerufen, wenn ein Alarm zehn Sekunden ohne Antwort bleibt.")
+@click.option(
+    "--per-peer", type=click.IntRange(1, 10_000), default=8, show_default=True, help="Verbindungen je Adresse."
+)
+def gateway(**options: Any) -> None:
+    """Nimmt Alarme aus dem Gebäude entgegen: erst aufgezeichnet, dann quittiert, dann zum Server."""
+    from backend.gateway.home import GatewayError  # noqa: PLC0415
+    from backend.gateway.process import run, settings_of  # noqa: PLC0415
+    from backend.logs import configure  # noqa: PLC0415
+    from sync.errors import SyncError  # noqa: PLC0415
+
+    configure()
+    folder, url, code = (options.pop(name) for name in ("folder", "url", "code"))
+    try:
+        sys.exit(run(folder, url, code, settings_of(**options)))
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from error
+    except SyncError as error:
+        raise click.ClickException(f"Das Journal lässt sich nicht öffnen: {error}") from error
+
+
+@main.command()
 def openapi() -> None:
     """Schreibt die Beschreibung der API auf die Ausgabe."""
     from backend.description import text  # noqa: PLC0415

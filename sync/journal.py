@@ -279,6 +279,11 @@ class Journal:
         with self._store.reading() as db:
             return [item.entry for item in ledger.stored(db, after, limit)]
 
+    def drafts(self, after: int = 0, limit: int = MAX_ENTRIES) -> list[tuple[int, Draft]]:
+        """What was recorded behind `after`, each with its `seq`, in order, without those whose bodies are erased."""
+        with self._store.reading() as db:
+            return [(item.entry.seq, ledger.draft(item)) for item in ledger.stored(db, after, limit) if item.salt]
+
     def verdict(self, seq: int) -> Verdict | None:
         """What the server said about an entry, if it was anything but `accepted`."""
         with self._store.reading() as db:
