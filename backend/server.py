@@ -5,6 +5,7 @@ from typing import Self
 
 from sqlalchemy import Engine
 
+from backend.buildings import timers
 from backend.db import Sessions, connect, sessions_of
 from backend.feed.live import Hub
 from backend.log.keys import LogKeys
@@ -28,7 +29,9 @@ class Server:
         """Keys are loaded, or made at the first start; no connection is opened yet."""
         prefixes.use(settings.plate_prefixes)
         engine = connect(settings.app_database_url, pool_size=settings.threads)
-        return cls(settings, engine, record_key(settings), LogKeys.load_or_create(settings.keys_dir), Hub(engine))
+        return cls(
+            settings, engine, record_key(settings), LogKeys.load_or_create(settings.keys_dir), Hub(engine, timers.run)
+        )
 
     @property
     def secret(self) -> bytes:

@@ -58,5 +58,7 @@ class Kind(Struct, frozen=True):
     apply: Callable[[Session, Actor, Received, Any], None]
     #: What its slice reads once a transaction, so that applying an entry asks the database nothing.
     warm: Callable[[Session], object] | None = None
+    #: Who settles an entry of this kind that was rejected or conflicts (the audience of the task).
+    audience: str = "office"
     #: One pure function for each step v → v + 1, the first from v = 1.
     upcasts: tuple[Callable[[bytes], bytes], ...] = ()
