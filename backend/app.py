@@ -17,8 +17,10 @@ from litestar.types import ControllerRouterHandler
 
 from backend import description, logs, pages
 from backend.bodies import StrictRequest
+from backend.buildings import routes as buildings
 from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
+from backend.dispatch import routes as dispatch
 from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
 from backend.exchange import routes as exchange
 from backend.exchange.arrivals import media_arrived
@@ -44,6 +46,8 @@ ROUTERS: list[ControllerRouterHandler] = [
     feed.router,
     log.router,
     offences.router,
+    dispatch.router,
+    buildings.router,
     work.router,
     pages.router,
 ]

@@ -231,6 +231,22 @@ class StaleBase(DomainError):
     is_conflict = True
 
 
+class RefusedTransition(DomainError):
+    """The thing is in a state in which this cannot happen to it."""
+
+    status, number, code = 409, 50, "refused_transition"
+    advice = "Das geht im jetzigen Stand nicht. Bitte den neuen Stand ansehen und neu entscheiden."
+    is_conflict = True
+
+
+class NotYourUnit(DomainError):
+    """The person was not on shift in the unit that this is about."""
+
+    status, number, code = 409, 51, "not_your_unit"
+    advice = "Sie waren zu dieser Zeit nicht in dieser Streife eingetragen. Bitte die Leitstelle ansprechen."
+    is_conflict = True
+
+
 class CursorExpired(DomainError):
     """The cursor is older than what the feed still holds."""
 
@@ -250,6 +266,16 @@ class UnsupportedMedia(DomainError):
 
     status, number, code = 415, 1, "unsupported_media"
     advice = "Dieses Format wird hier nicht angenommen. Bitte als JSON ohne Kompression senden."
+
+
+class CameraForbidden(DomainError):
+    """A camera may stand in entrances and waiting zones only (rule R16)."""
+
+    status, number, code = 422, 50, "camera_forbidden"
+    advice = (
+        "Regel R16: Kameras dürfen nur in Eingang und Wartezone stehen. Bitte eine andere Zone wählen oder die Kamera"
+        " dort zuerst entfernen."
+    )
 
 
 class TooManyTries(DomainError):
@@ -365,6 +391,8 @@ CONSTRAINTS: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
         "uq_town_domain": NameTaken,
         "fk_role_grant_town_person": ForeignId,
         "pk_offence": IdReused,
+        "uq_unit_town_call_sign": NameTaken,
+        "camera_zone": CameraForbidden,
     }
 )
 

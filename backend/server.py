@@ -6,6 +6,7 @@ from typing import Self
 
 from sqlalchemy import Engine
 
+from backend.buildings import timers
 from backend.db import Sessions, connect, sessions_of
 from backend.feed.live import Hub
 from backend.log.keys import LogKeys
@@ -34,7 +35,7 @@ class Server:
         prefixes.use(settings.plate_prefixes)
         engine = connect(settings.app_database_url, pool_size=settings.threads)
         keys, receiver = LogKeys.load_or_create(settings.keys_dir), Receiver(Folder(settings.media_dir))
-        return cls(settings, engine, record_key(settings), keys, Hub(engine), receiver)
+        return cls(settings, engine, record_key(settings), keys, Hub(engine, timers.run), receiver)
 
     @property
     def secret(self) -> bytes:

@@ -1,6 +1,8 @@
 """Imports every slice's rows, so that `Base.metadata` is whole: for migrations, tests and the schema dump."""
 
 import backend.broker
+import backend.buildings.tables
+import backend.dispatch.tables
 import backend.exchange.tables
 import backend.feed.tables
 import backend.identity.tables

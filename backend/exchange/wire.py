@@ -63,5 +63,7 @@ class Kind(Struct, frozen=True):
     #: What follows when a file of the entry is stored, in that transaction: the id of the record that is its receipt,
     #: signed by the given record key, or None where the kind gives none. MUST raise nothing that passes by itself.
     media_arrived: Callable[[Session, Arrived, SourceKey], UUID | None] | None = None
+    #: Who settles an entry of this kind that was rejected or conflicts (the audience of the task).
+    audience: str = "office"
     #: One pure function for each step v → v + 1, the first from v = 1.
     upcasts: tuple[Callable[[bytes], bytes], ...] = ()
