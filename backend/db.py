@@ -181,14 +181,14 @@ def _set_town(session: Session, _: SessionTransaction, connection: Connection) -
 
 
 def rows(session: Session, statement: str, **values: object) -> list[Any]:
-    """What a fixed statement returns, as rows with attributes; `%(name)s` stand for the values.
+    """What a fixed statement returns, as rows with attributes; `%(name)s` stand for the values. See `send`.
 
     For the exchange's hot path, straight to psycopg: SQLAlchemy's own way takes up to a millisecond more for each.
     `statement` MUST be a constant: nothing is ever formatted into it.
     """
     with _wrapped(session) as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
         cursor.execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description is not None else []
+        return cursor.fetchall()
 
 
 def send(session: Session, statement: str, **values: object) -> None:

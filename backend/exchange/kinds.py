@@ -23,6 +23,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             apply=offences.record,
             warm=catalogue.in_force,
             media_arrived=offences.media_arrived,
+            asks=False,
         ),
         "signal.received": Kind(
             right="source_data:C",

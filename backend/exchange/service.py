@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from backend.db import rows, rows_of_both, send, streaming, write_out
 from backend.errors import BadEnvelope, NotNow
-from backend.exchange.applying import apply_carefully, foresee, take_effect, warm
+from backend.exchange.applying import apply_carefully, asks, foresee, take_effect, warm
 from backend.exchange.changes import Pulled, pull
 from backend.exchange.reading import LEASES, STANDING, persons_leases, pointer, prepare, standing
 from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, PersonsLease, Ruling, is_for_all, is_worth_repeating
@@ -204,9 +204,14 @@ def admit(
     else:
         rulings = foresee(session, source, arriving, parked_seq)
         warm(session, arriving)
+        is_asking = asks(arriving, rulings)
         with streaming(session):
             store(session, source, arriving, rulings, now)  # PostgreSQL writes the journal while the slices run
             write_out(session)
+            if not is_asking:
+                take_effect(session, actor, arriving, rulings)
+                move(rulings)
+        if is_asking:
             take_effect(session, actor, arriving, rulings)
             move(rulings)
     verdicts += [_verdict(a.received.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]

@@ -65,5 +65,8 @@ class Kind(Struct, frozen=True):
     media_arrived: Callable[[Session, Arrived, SourceKey], UUID | None] | None = None
     #: Who settles an entry of this kind that was rejected or conflicts (the audience of the task).
     audience: str = "office"
+    #: Whether the use case asks the database while it applies an entry. One that does not is run while PostgreSQL still
+    #: writes the journal, where SQLAlchemy's own statements give no rows.
+    asks: bool = True
     #: One pure function for each step v → v + 1, the first from v = 1.
     upcasts: tuple[Callable[[bytes], bytes], ...] = ()

@@ -63,15 +63,15 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
-CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
-;
-CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
-;
 CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
 CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
+CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
+;
 CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+;
+CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -763,9 +763,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
-;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -814,9 +814,9 @@ CREATE TABLE report (
     CONSTRAINT ck_report_channel CHECK (channel IN ('phone', 'officer', 'citizen', 'patrol'))
 )
 ;
-CREATE INDEX ix_report_incident ON report (town, incident)
-;
 CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
+;
+CREATE INDEX ix_report_incident ON report (town, incident)
 ;
 ALTER TABLE report ENABLE ROW LEVEL SECURITY
 ;
@@ -916,9 +916,9 @@ CREATE TABLE emergency (
     CONSTRAINT ck_emergency_no_position_kept CHECK (state <> 'closed' OR lat IS NULL)
 )
 ;
-CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
-;
 CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
+;
+CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
 ;
 ALTER TABLE emergency ENABLE ROW LEVEL SECURITY
 ;
