@@ -61,6 +61,8 @@ def main(
         signal.signal(number, lambda *_: station.stop.set())
     try:
         is_done = agent.run(once=once)
+    except DockError as error:
+        raise click.ClickException(error.text) from error
     except SyncError as error:
         raise click.ClickException(f"Die Dockstation hält an: {error}") from error
     finally:

@@ -157,7 +157,10 @@ class Agent:
             self._look_at(slot, pool)
         self._exchange_if_due(pool)
         self._upload(pool)
-        delivery.sweep(self._station)
+        try:
+            delivery.sweep(self._station)
+        except SpoolFull as error:
+            self._tell_once(self._exchanging, "spool_full", error.text)
 
     def _look_at(self, slot: Slot, pool: ThreadPoolExecutor) -> None:
         if slot.job is not None:

@@ -137,15 +137,15 @@ class _Hasher:
     def __init__(self) -> None:
         self._whole = sha256()
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0
 
     def add(self, piece: memoryview) -> None:
         self._whole.update(piece)
         self._pieces.append(sha256(piece).digest())
-        self._size += len(piece)
+        self.size += len(piece)
 
     def digests(self) -> Digests:
-        return Digests(size=self._size, sha256=self._whole.digest(), pieces=b"".join(self._pieces))
+        return Digests(size=self.size, sha256=self._whole.digest(), pieces=b"".join(self._pieces))
 
 
 def _copy(source: Path, part: Path, size: int, mtime_ns: int, go_on: Callable[[], None]) -> Digests:
@@ -156,6 +156,8 @@ def _copy(source: Path, part: Path, size: int, mtime_ns: int, go_on: Callable[[]
             view = memoryview(bytearray(PIECE))
             while count := card.read_into(view):
                 hasher.add(view[:count])
+                if hasher.size > size:
+                    raise CardChanged("longer than it was listed")  # one that grows would never end
                 _write(spool, view[:count])
                 go_on()
             card.check()

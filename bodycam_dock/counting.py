@@ -137,13 +137,13 @@ class _Work:
 
     def take_ahead(self, rest: Sequence[Seen], count: Count) -> list[Seen]:
         """Files whose number lies ahead of the newest get theirs; returns the others, in their order."""
-        ahead: dict[Number, tuple[int, Seen]] = {}
+        ahead: dict[tuple[int, int], Seen] = {}
         for one in rest:
-            step = self._step(count, one.number)
-            if 0 < step <= self.counter.window and one.number not in ahead:
-                ahead[one.number] = (step, one)
-        taken = {one.key for _, one in ahead.values()}
-        for _, one in sorted(ahead.values(), key=lambda pair: pair[0]):
+            if 0 < self._step(count, one.number) <= self.counter.window:
+                forward = (one.number.raw - count.raw) % self.counter.period
+                ahead.setdefault((forward, one.number.part), one)
+        taken = {one.key for one in ahead.values()}
+        for _, one in sorted(ahead.items()):
             count = self._advance(count, one)
         return [one for one in rest if one.key not in taken]
 
