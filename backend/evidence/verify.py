@@ -520,6 +520,7 @@ class Zip:
         is_link = (one.attributes >> 16) & 0o170000 == 0o120000
         if is_link or not _is_safe(one.name):
             report.add("zip_unsafe_path", name)
+            self.unusable.add(member.name)
         elif is_stored and end <= self.size and member.name not in self._starts:
             self.members.append(member)
             self._starts[member.name] = start
@@ -1358,8 +1359,7 @@ class Check:
     # -- records
 
     def _common(self, record: Record) -> None:
-        version = record.public.get("v")
-        if type(version) is not int or version > 1:
+        if record.public.get("v") != 1:
             self.report.add("record_version_unknown", record.place)
         if record.public.get("town") != self.town:
             self.report.add("wrong_town", record.place)
@@ -1800,14 +1800,16 @@ class Check:
 
     def _linked(self, records: Iterable[Record], code: str) -> None:
         """`prev` of each record is the hash of the one before it with the same subject."""
-        last: dict[str, str] = {}
+        last: dict[str, Optional[str]] = {}
+        seen: set[bytes] = set()
         for record in records:
-            if not record.subject or "prev" not in record.public:
+            if not record.subject or "prev" not in record.public or record.hash in seen:
                 continue
             prev = record.public["prev"]
             if prev != last.get(record.subject):
                 self.report.add(code, record.place, f"davor fehlt {prev}")
             last[record.subject] = record.hash.hex()
+            seen.add(record.hash)
 
     # -- gaps, times, deadlines
 
