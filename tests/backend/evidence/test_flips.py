@@ -9,7 +9,7 @@ import pytest
 
 from backend.evidence import verify
 from tests.backend.evidence.cases import alone, nothing
-from tests.backend.evidence.story import Story, found, standard
+from tests.backend.evidence.story import Story, standard
 
 SEED = 20261126
 POSITIONS = 500
@@ -39,10 +39,14 @@ def names(place: str, part: str) -> bool:
 
 def is_found_and_named(data: bytes, at: int, bit: int, part: str, path: Path) -> bool:
     path.write_bytes(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
-    findings = {(code, place) for code, place in found(path) if verify.FINDINGS[code][0] == "red"}
+    findings = [one for one in verify.verify(path).findings if one.level == "red"]
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         in_directory = at >= file.start_dir
-    return any(names(place, part) or (in_directory and place == verify.DIRECTORY) for _, place in findings)
+    own = part.partition("/")[2]
+    return any(
+        names(one.place, part) or one.detail == f"früher {own}" or (in_directory and one.place == verify.DIRECTORY)
+        for one in findings
+    )
 
 
 def test_a_bit_flipped_anywhere_is_found_and_its_file_named(tmp_path: Path) -> None:
