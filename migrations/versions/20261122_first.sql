@@ -63,13 +63,13 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
-CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
-;
 CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
-CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
+CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
 CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+;
+CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 ;
 CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
@@ -661,9 +661,9 @@ CREATE TABLE media (
     CONSTRAINT ck_media_size CHECK (size >= 0)
 )
 ;
-CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
-;
 CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
 ;
 ALTER TABLE media ENABLE ROW LEVEL SECURITY
 ;
@@ -763,9 +763,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
-;
 CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
+;
+CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -1107,9 +1107,9 @@ CREATE TABLE shift (
     CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
 )
 ;
-CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
-;
 CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
+;
+CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
 ;
 ALTER TABLE shift ENABLE ROW LEVEL SECURITY
 ;
@@ -1193,9 +1193,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE INDEX ix_lease_source ON lease (town, source, person)
-;
 CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
+;
+CREATE INDEX ix_lease_source ON lease (town, source, person)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
