@@ -1,6 +1,6 @@
 // What waits for a person, in German: a task's kind and facts become a title and a sentence.
 import type { Facts } from "../../api/wire.ts";
-import { amount, germanDay } from "./format.ts";
+import { amount, germanDay } from "../../shared/format.ts";
 
 export interface Said {
   readonly title: string;

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { call } from "../../api/client.ts";
 import type { CatalogueEntry, CatalogueOnDay, Offence } from "../../api/wire.ts";
-import { amount, clockOf, dateOf, dayOf, germanDay, many, timeOf } from "../rules/format.ts";
+import { amount, clockOf, dateOf, dayOf, germanDay, many, timeOf } from "../../shared/format.ts";
 
 type Loaded =
   | { readonly is: "loading" }

@@ -64,3 +64,13 @@ export function stopwatch(ms: number): string {
   const hours = Math.floor(seconds / 3600);
   return hours > 0 ? `${hours}:${parts.join(":")}` : `${Math.floor(seconds / 60)}:${parts[1]}`;
 }
+
+/** How long something waits, for columns: `m:ss`, from one hour `h:mm h`, from two days `3 T`. */
+export function waitOf(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const two = (part: number): string => String(part).padStart(2, "0");
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+  const hours = Math.floor(seconds / 3600);
+  if (hours < 48) return `${hours}:${two(Math.floor(seconds / 60) % 60)}${NBSP}h`;
+  return `${count(Math.floor(hours / 24))}${NBSP}T`;
+}

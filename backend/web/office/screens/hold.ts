@@ -1,6 +1,6 @@
 // Rows stay where they are while somebody works in the list: nothing jumps under the pointer.
 import { useRef } from "preact/hooks";
-import { now } from "../state/live.ts";
+import { now } from "../../shared/line.ts";
 
 /** How long a list waits after the last movement or key in it. */
 const QUIET_MS = 10_000;

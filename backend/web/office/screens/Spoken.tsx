@@ -1,7 +1,7 @@
 // Was dazukam, für Vorleseprogramme: gesammelt, höchstens alle zehn Sekunden, ohne zu unterbrechen.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Counts, sum } from "../rules/board.ts";
-import { many } from "../rules/format.ts";
+import { many } from "../../shared/format.ts";
 import { board } from "../state/live.ts";
 
 const EVERY_MS = 10_000;

@@ -1,7 +1,7 @@
 // Anmelden: Stadt, Kennung, Passwort.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Session, signIn, towns } from "../state/session.ts";
-import type { TownName } from "../../api/wire.ts";
+import { type Session, signIn, towns } from "./session.ts";
+import type { TownName } from "../api/wire.ts";
 
 export function SignIn({ why }: { readonly why: string }) {
   const [known, setKnown] = useState<readonly TownName[]>([]);

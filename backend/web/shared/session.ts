@@ -1,7 +1,7 @@
 // Who is signed in. The token is in a cookie that scripts cannot read; nothing of it is kept here.
 import { signal } from "@preact/signals";
-import { call, Refusal } from "../../api/client.ts";
-import type { Me, TownName } from "../../api/wire.ts";
+import { call, Refusal } from "../api/client.ts";
+import type { Me, TownName } from "../api/wire.ts";
 
 export type Session =
   | { readonly is: "asking" }

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../../api/client.ts";
 import type { CloseTask, Outcome, Task } from "../../api/wire.ts";
-import { go } from "../state/address.ts";
+import { go } from "../../shared/address.ts";
 
 const OUTCOMES: readonly { readonly value: Outcome; readonly name: string; readonly hint: string }[] = [
   { value: "settled", name: "Geklärt", hint: "Der Befund traf zu und ist bereinigt." },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Board as Sent, FeedChange, OffenceLine, Task } from "../../api/wire.ts";
 import { apply, begin, sum, WINDOW, type Board } from "./board.ts";
-import { dayOf } from "./format.ts";
+import { dayOf } from "../../shared/format.ts";
 
 const START = Date.parse("2026-11-17T09:00:00Z");
 

@@ -1,6 +1,6 @@
 // Was seit dem letzten Blick dazukam, steht bereit und drängt sich nicht dazwischen.
 import { WINDOW } from "../rules/board.ts";
-import { many } from "../rules/format.ts";
+import { many } from "../../shared/format.ts";
 
 interface Held {
   readonly waiting: number;

@@ -1,23 +1,26 @@
 // Rahmen: Kopfzeile mit Stand, Bereiche links, der Bereich selbst; darüber die Abdeckung, wenn die Anzeige veraltet ist.
 import { computed } from "@preact/signals";
-import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import type { Me } from "../../api/wire.ts";
 import { sum } from "../rules/board.ts";
-import { age, count, momentOf } from "../rules/format.ts";
-import { type Area, go, hashOf, place } from "../state/address.ts";
-import { board, isCovered, now, staleMs, tries } from "../state/live.ts";
-import { signOut } from "../state/session.ts";
+import { count, momentOf } from "../../shared/format.ts";
+import { type Area, hashOf, place } from "../../shared/address.ts";
+import { isCovered, now } from "../../shared/line.ts";
+import { board } from "../state/live.ts";
+import { Freshness, SignOut } from "../../shared/Top.tsx";
 import { Cover } from "./Cover.tsx";
 import { Spoken } from "./Spoken.tsx";
 import { Offences } from "./Offences.tsx";
 import { Tasks } from "./Tasks.tsx";
 import { Elsewhere } from "./Elsewhere.tsx";
 
-/** Beyond a heartbeat and its delay the age is worth a word. */
-const LATE_MS = 12_000;
-
-const NAMES: Readonly<Record<Area, string>> = { aufgaben: "Aufgaben", anzeigen: "Anzeigen" };
+const NAMES: Readonly<Record<Area, string>> = {
+  leitstelle: "Leitstelle",
+  aufgaben: "Aufgaben",
+  anzeigen: "Anzeigen",
+  fragen: "Meine Clips",
+  clips: "Clips",
+  export: "Export",
+};
 const moment = computed(() => momentOf(new Date(now.value)));
 const tasks = computed(() => (board.value === null ? null : sum(board.value.counts.tasks)));
 const offences = computed(() => board.value?.counts.offences ?? null);
@@ -25,7 +28,7 @@ const offences = computed(() => board.value?.counts.offences ?? null);
 export function Frame({ me }: { readonly me: Me }) {
   const hasOffice = me.scopes.includes("office");
   const hasTasks = hasOffice || me.scopes.includes("admin");
-  const { area } = place.value;
+  const area = place.value.area || "aufgaben";
   return (
     <>
       <div class="st-office" inert={isCovered.value}>
@@ -67,47 +70,6 @@ function Entry({ area, total }: { readonly area: Area; readonly total: number | 
       {NAMES[area]}
       <span>{total === null ? "" : count(total)}</span>
     </a>
-  );
-}
-
-/** "Stand: vor 2 s" is always there; it never looks calm because it is deaf. */
-function Freshness() {
-  const isLate = staleMs.value >= LATE_MS || tries.value > 0;
-  return (
-    <span class={`st-state ${isLate ? "is-late" : ""}`}>
-      <svg viewBox="0 0 12 12" aria-hidden="true">
-        {isLate ? <path d="M6 1L11.5 11H.5z" /> : <circle cx="6" cy="6" r="5" />}
-      </svg>
-      <span>
-        Stand: vor {age(staleMs.value)}
-        {isLate && <b>, neuer Versuch</b>}
-      </span>
-    </span>
-  );
-}
-
-function SignOut(): ComponentChildren {
-  const [problem, setProblem] = useState("");
-  useEffect(() => {
-    if (problem === "") return;
-    const timer = setTimeout(() => setProblem(""), 10_000);
-    return () => clearTimeout(timer);
-  }, [problem]);
-  return (
-    <>
-      {problem !== "" && (
-        <span class="st-danger" role="alert">
-          Nicht abgemeldet: {problem}
-        </span>
-      )}
-      <button
-        type="button"
-        class="st-link"
-        onClick={() => void signOut().then(() => go({ only: "", id: "" }), (error: Error) => setProblem(error.message))}
-      >
-        Abmelden
-      </button>
-    </>
   );
 }
 

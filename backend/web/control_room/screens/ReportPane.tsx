@@ -1,0 +1,141 @@
+// Meldungen: aufnehmen, und ein Ereignis daraus machen.
+import { useEffect, useRef } from "preact/hooks";
+import type { Channel, NewIncident, Priority, Report } from "../../api/wire_desk.ts";
+import { Prio } from "../../look/Mark.tsx";
+import { clockOf } from "../../shared/format.ts";
+import { CHANNELS, INCIDENT_KINDS, kindOf, PRIORITY_NAMES } from "../rules/words.ts";
+import { open } from "../state/address.ts";
+import { draft, incidentOf, sending, tell } from "../state/commands.ts";
+import { personName } from "../state/live.ts";
+
+const TYPED_CHANNELS: readonly Channel[] = ["citizen", "phone", "officer", "patrol"];
+const PRIORITIES: readonly Priority[] = [2, 3, 4, 5];
+
+export function ReportPane({ report }: { readonly report: Report }) {
+  return (
+    <>
+      <div class="cr-title">
+        <Prio of={4} />
+        <h1>Meldung · {report.place}</h1>
+        <b class="st-danger">nicht angenommen</b>
+        <p class="st-cut">
+          {CHANNELS[report.channel]} · {clockOf(new Date(report.received_at))} · {personName(report.by)}
+        </p>
+      </div>
+      <div class="cr-scroll">
+        <p class="cr-part">{report.text || "Ohne Text"}</p>
+        {report.caller !== null && <p class="cr-part">Gemeldet von: {report.caller}</p>}
+        <form class="cr-part" onSubmit={(event) => submitted(event, (form) => void incidentOf(report, chosenOf(form)))}>
+          <h3>Ereignis eröffnen</h3>
+          <Choice />
+          <div class="cr-actions">
+            <button type="submit" class="cr-btn is-main" aria-disabled={sending.value.has(report.id)}>
+              Ereignis eröffnen
+            </button>
+          </div>
+        </form>
+      </div>
+    </>
+  );
+}
+
+export function ReportForm() {
+  const place = useRef<HTMLInputElement>(null);
+  useEffect(() => place.current?.focus(), []);
+  const send = (form: FormData): void => {
+    const text = (name: string): string => String(form.get(name) ?? "").trim();
+    const channel = TYPED_CHANNELS.find((one) => one === text("channel")) ?? "citizen";
+    const report = { channel, text: text("text"), place: text("place"), ...(text("caller") && { caller: text("caller") }) };
+    const incident = form.get("opens") === "no" ? null : chosenOf(form);
+    void tell({ report, incident }).then((isKept) => isKept && (draft.value = ""));
+  };
+  return (
+    <>
+      <div class="cr-title">
+        <Prio of={4} />
+        <h1>Neue Meldung</h1>
+        <span />
+        <p>Wer meldet, was ist, wo ist es</p>
+      </div>
+      <form class="cr-scroll" onSubmit={(event) => submitted(event, send)}>
+        <div class="cr-part cr-fields">
+          <label class="cr-field is-wide">
+            <span>Ort</span>
+            <input ref={place} name="place" required maxLength={200} />
+          </label>
+          <label class="cr-field is-wide">
+            <span>Was ist</span>
+            <textarea name="text" rows={3} maxLength={2000} defaultValue={draft.peek()} />
+          </label>
+          <label class="cr-field">
+            <span>Gemeldet durch</span>
+            <select name="channel">
+              {TYPED_CHANNELS.map((channel) => (
+                <option key={channel} value={channel}>
+                  {CHANNELS[channel]}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label class="cr-field">
+            <span>Rückruf, wenn angegeben</span>
+            <input name="caller" maxLength={200} />
+          </label>
+          <Choice />
+          <label class="cr-field is-wide">
+            <span>Weiter</span>
+            <select name="opens">
+              <option value="yes">Ereignis eröffnen und annehmen</option>
+              <option value="no">Nur aufnehmen, wartet unter „Offen“</option>
+            </select>
+          </label>
+        </div>
+        <div class="cr-part cr-actions">
+          <button type="submit" class="cr-btn is-main" aria-disabled={sending.value.has("meldung")}>
+            Meldung aufnehmen
+          </button>
+          <button type="button" class="cr-btn" onClick={() => open(null)}>
+            Abbrechen
+          </button>
+        </div>
+      </form>
+    </>
+  );
+}
+
+function Choice() {
+  return (
+    <div class="cr-fields is-wide">
+      <label class="cr-field">
+        <span>Art</span>
+        <select name="kind">
+          {INCIDENT_KINDS.map((kind) => (
+            <option key={kind} value={kind}>
+              {kindOf(kind)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="cr-field">
+        <span>Priorität</span>
+        <select name="priority" defaultValue="4">
+          {PRIORITIES.map((priority) => (
+            <option key={priority} value={priority}>
+              {PRIORITY_NAMES[priority]}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+function chosenOf(form: FormData): Pick<NewIncident, "kind" | "priority"> {
+  const priority = PRIORITIES.find((one) => String(one) === form.get("priority")) ?? 4;
+  return { kind: String(form.get("kind") ?? "other"), priority };
+}
+
+function submitted(event: SubmitEvent, send: (form: FormData) => void): void {
+  event.preventDefault();
+  if (event.currentTarget instanceof HTMLFormElement) send(new FormData(event.currentTarget));
+}
