@@ -228,8 +228,8 @@ function manyUnits(typed: string, units: readonly Unit[]): { readonly found: rea
   const found: Unit[] = [];
   let words = typed.split(/[\s,]+/).filter(Boolean);
   while (words.length > 0) {
-    const length = words.findLastIndex((_, at) => exactly(words.slice(0, at + 1).join(""), units) !== null) + 1;
-    const unit = length === 0 ? null : exactly(words.slice(0, length).join(""), units);
+    const length = words.findLastIndex((_, at) => exactly(words.slice(0, at + 1).join(" "), units) !== null) + 1;
+    const unit = length === 0 ? null : exactly(words.slice(0, length).join(" "), units);
     if (unit === null) break;
     if (!found.includes(unit)) found.push(unit);
     words = words.slice(length);
@@ -243,8 +243,24 @@ function exactly(typed: string, units: readonly Unit[]): Unit | null {
   if (wanted === "") return null;
   const same = units.find((unit) => plain(unit.call_sign) === wanted);
   if (same !== undefined) return same;
-  const [first, ...others] = units.filter((unit) => plain(unit.call_sign).startsWith(wanted));
+  const fitting = units.filter((unit) => fits(typed, unit));
+  const numbered = fitting.filter((unit) => hasNumber(typed, unit));
+  const [first, ...others] = fitting.length > 1 ? numbered : fitting;
   return first !== undefined && others.length === 0 ? first : null;
+}
+
+const wordsOf = (text: string): readonly string[] => text.split(/[\s,]+/).map(plain).filter(Boolean);
+
+/** `linde1`, `lin` and `li 1` fit Linde 12. */
+function fits(typed: string, { call_sign: sign }: Unit): boolean {
+  const [words, ofSign] = [wordsOf(typed), wordsOf(sign)];
+  return plain(sign).startsWith(plain(typed)) || words.every((word, at) => ofSign[at]?.startsWith(word) === true);
+}
+
+/** Whether a number that was typed is the unit's own, and not only its beginning. */
+function hasNumber(typed: string, { call_sign: sign }: Unit): boolean {
+  const numbers = wordsOf(typed).filter((word) => /^[0-9]+$/.test(word));
+  return numbers.length > 0 && numbers.every((word) => wordsOf(sign).includes(word));
 }
 
 function oneUnit(
@@ -258,7 +274,7 @@ function oneUnit(
 
 function suggested(typed: string, units: readonly Unit[], head: string): readonly Suggestion[] {
   return units
-    .filter((unit) => plain(unit.call_sign).startsWith(plain(typed)))
+    .filter((unit) => fits(typed, unit))
     .slice(0, 8)
     .map((unit) => ({ name: unit.call_sign, detail: MEANINGS[unit.status], line: `${head}${unit.call_sign} ` }));
 }

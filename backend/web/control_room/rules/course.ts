@@ -45,7 +45,7 @@ export function course(told: Told, person: Name, unit: Name): readonly Step[] {
       by: CHANNELS[report.channel],
       weight: "strong",
     })),
-    ...told.decisions.map((one): Step => ({
+    ...told.decisions.filter((one) => one.outcome !== "opened").map((one): Step => ({
       at: Date.parse(one.at),
       key: one.id,
       text: one.reason,
@@ -78,7 +78,7 @@ function ofAlarm(one: Alarm, person: Name): readonly Step[] {
   return [
     ...step(`${one.id} o`, one.raised_at, `${alarmKind(one)}: ${spot}`, one.text ?? "", "strong"),
     ...again,
-    ...step(`${one.id} s`, one.shown_at, `${spot}: am Platz angezeigt`, "", "rule"),
+    ...step(`${one.id} s`, one.priority > 2 ? null : one.shown_at, `${spot}: in der Leitstelle angezeigt`, "", "rule"),
     ...step(`${one.id} t`, one.told_at, `${spot}: zweiter Platz und Aufsicht benachrichtigt`, "", "rule"),
     ...step(`${one.id} a`, one.accepted_at, `${spot}: angenommen`, person(one.accepted_by)),
   ];
@@ -87,7 +87,7 @@ function ofAlarm(one: Alarm, person: Name): readonly Step[] {
 function ofEmergency(one: Emergency, person: Name): readonly Step[] {
   return [
     ...step(`${one.id} o`, one.raised_at, `Notruf: ${emergencyKind(one)}`, person(one.person), "strong"),
-    ...step(`${one.id} s`, one.shown_at, "Notruf am Platz angezeigt", "", "rule"),
+    ...step(`${one.id} s`, one.shown_at, "Notruf in der Leitstelle angezeigt", "", "rule"),
     ...step(`${one.id} x`, one.cancelled_at, "Am Gerät zurückgenommen; der Notruf bleibt offen", "", "rule"),
     ...step(`${one.id} t`, one.told_at, "Zweiter Platz und Aufsicht benachrichtigt", "", "rule"),
     ...step(`${one.id} a`, one.accepted_at, "Notruf angenommen", person(one.accepted_by)),

@@ -59,7 +59,9 @@ export const INCIDENT_KINDS = ["disturbance", "noise", "dispute", "obstruction",
 /** What it is; a kind that this page does not know is named, so that nothing stays hidden. */
 export function kindOf(kind: string, level: number | null = null): string {
   const name = KINDS[kind] ?? `Meldung „${kind}“`;
-  return level === null ? name : `${name} Stufe\u00a0${level}`;
+  if (level === null) return name;
+  const [what = "", ...how] = name.split(", ");
+  return [`${what} Stufe\u00a0${level}`, ...how].join(", ");
 }
 
 export const alarmKind = (alarm: Alarm): string => kindOf(alarm.kind, alarm.level);

@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { clockOf, stopwatch } from "../../shared/format.ts";
 import { provedAt, staleMs, tries } from "../../shared/line.ts";
 import { Prio } from "../../look/Mark.tsx";
-import { INCIDENT_STATES, kindOf, MEANINGS } from "../rules/words.ts";
+import { INCIDENT_STATES, kindOf, MEANINGS, partsOf } from "../rules/words.ts";
 import { desk, rows, units } from "../state/live.ts";
 
 const PHONES: readonly (readonly [string, string])[] = [
@@ -48,7 +48,7 @@ export function Cover() {
                   <Prio of={1} />
                   <span>{row.no}</span>
                   <span class="st-cut">
-                    {row.what} · {row.place}
+                    {row.what} · {partsOf(row.place).where}
                   </span>
                   <b>{stateOf(row.id)}</b>
                 </li>
@@ -58,16 +58,14 @@ export function Cover() {
           {out.length > 0 && (
             <>
               <h2>Im Einsatz</h2>
-              <ul>
+              <ul class="cr-out">
                 {out.map(({ unit, incident }) => (
                   <li key={unit.id}>
-                    <span />
                     <b>{unit.call_sign}</b>
                     <span class="st-cut">
                       {MEANINGS[unit.status]}
-                      {incident !== null && ` · ${incident.no} ${kindOf(incident.kind)}, ${incident.place}`}
+                      {incident !== null && ` · ${incident.no} ${kindOf(incident.kind)}, ${partsOf(incident.place).where}`}
                     </span>
-                    <span />
                   </li>
                 ))}
               </ul>

@@ -57,7 +57,7 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
                   aria-disabled={sending.value.has(incident.id)}
                   onClick={() => void acceptIncident(incident.id)}
                 >
-                  {sending.value.has(incident.id) ? "Wird gesendet …" : "Ereignis annehmen"}
+                  {sending.value.has(incident.id) ? "Wird gesendet …" : acceptance(incident, open.length)}
                   <kbd>a</kbd>
                 </button>
               </div>
@@ -66,8 +66,8 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
             {emergencies.map((one) => (
               <EmergencyPart key={one.id} emergency={one} />
             ))}
-            {alarms.length > 0 && <Alarms alarms={alarms} />}
             <Jobs incident={incident} desk={desk} isNext={!isWaiting} />
+            {alarms.length > 0 && <Alarms alarms={alarms} />}
             <NoteForm incident={incident} />
             <Ending incident={incident} open={open.length} emergencies={emergencies} />
           </div>
@@ -76,6 +76,13 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
       </div>
     </>
   );
+}
+
+/** What the button takes over, in words. */
+function acceptance({ state }: Incident, open: number): string {
+  const alarms = many(open, "Alarm", "Alarme");
+  if (state !== "new") return `${alarms} annehmen`;
+  return open === 0 ? "Ereignis annehmen" : `Ereignis und ${alarms} annehmen`;
 }
 
 function State({ incident, open }: { readonly incident: Incident; readonly open: number }) {
@@ -115,7 +122,7 @@ function AlarmLine({ alarm }: { readonly alarm: Alarm }) {
       <Prio of={alarm.priority} />
       <span>
         <b>{alarmKind(alarm)}</b> · {detail || where}
-        {alarm.count > 1 && ` · ${alarm.count}\u00a0×`}
+        {alarm.count > 1 && ` · ${alarm.count}\u00a0×`}{" "}
         <small>
           {clockOf(new Date(alarm.received_at))} · {ALARM_STATES[alarm.state]}
           {alarm.text !== null && ` · ${alarm.text}`}

@@ -43,7 +43,7 @@ function Line({ job }: { readonly job: Job }) {
     <li class={isOpen ? "" : "is-over"}>
       <span />
       <span>
-        <b>{unitName(job.unit)}</b> · {JOB_STATES[job.state]}
+        <b>{unitName(job.unit)}</b> · {JOB_STATES[job.state]}{" "}
         <small>
           {clockOf(new Date(at))}
           {job.reason !== null && ` · ${job.reason}`}
@@ -80,8 +80,8 @@ function Proposals({ incident, desk, isNext }: Shown) {
         <p class="st-muted">Keine Streife ist frei. Mit „d“ lässt sich jede Streife im Dienst entsenden.</p>
       ) : (
         <>
-          <label class="cr-field">
-            <span>Auftrag in Worten, wenn nötig</span>
+          <label class="cr-field cr-beside">
+            <span>Auftrag in Worten</span>
             <input value={text} maxLength={500} onInput={(event) => setText(event.currentTarget.value)} />
           </label>
           <ul class="cr-list">
@@ -89,7 +89,7 @@ function Proposals({ incident, desk, isNext }: Shown) {
               <li key={unit.id}>
                 <span />
                 <span>
-                  <b>{unit.call_sign}</b> · {MODES[unit.mode]} {unit.crew.length}
+                  <b>{unit.call_sign}</b> · {MODES[unit.mode]} {unit.crew.length}{" "}
                   <small>{why}</small>
                 </span>
                 <button

@@ -146,7 +146,7 @@ function Entry({ row, isTabbed, isPinned }: Listed) {
         <span class="st-num st-muted">{row.no}</span>
         <span class="cr-what">
           <span class="cr-kind">{row.what}</span>
-          {row.place !== "" && <span class="st-cut"> · {row.place}</span>}
+          {row.place !== "" && <span class="st-cut cr-at">{row.place}</span>}
         </span>
         <span class="st-cut st-muted">
           <span class="cr-wide">{row.wide}</span>

@@ -118,9 +118,9 @@ function Choice() {
       </label>
       <label class="cr-field">
         <span>Priorität</span>
-        <select name="priority" defaultValue="4">
+        <select name="priority">
           {PRIORITIES.map((priority) => (
-            <option key={priority} value={priority}>
+            <option key={priority} value={priority} selected={priority === 4}>
               {PRIORITY_NAMES[priority]}
             </option>
           ))}

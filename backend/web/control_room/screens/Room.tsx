@@ -5,7 +5,7 @@ import type { Me } from "../../api/wire.ts";
 import { isCovered } from "../../shared/line.ts";
 import { isLight } from "../state/address.ts";
 import { desk, flood } from "../state/live.ts";
-import { heardAt } from "../state/sound.ts";
+import { heardAt, prepare } from "../state/sound.ts";
 import { Band } from "./Band.tsx";
 import { CommandBar } from "./CommandBar.tsx";
 import { Cover } from "./Cover.tsx";
@@ -18,6 +18,7 @@ import { UnitStrip } from "./UnitStrip.tsx";
 
 export function Room({ me }: { readonly me: Me }) {
   useKeys();
+  useEffect(prepare, []);
   const theme = isLight.value ? "light" : "dark";
   useEffect(() => {
     document.title = "Leitstelle · Streife";

@@ -40,7 +40,9 @@ function Links() {
   const said =
     lost > 0
       ? `${lost} von ${many(lines.length, "Verbindung", "Verbindungen")} verloren`
-      : `${online} von ${many(lines.length, "Verbindung", "Verbindungen")}`;
+      : online === lines.length
+        ? `${online} von ${many(lines.length, "Verbindung", "Verbindungen")}`
+        : `${lines.length - online} von ${many(lines.length, "Verbindung", "Verbindungen")} ohne Lebenszeichen`;
   return <State is={lost > 0 ? "lost" : online === lines.length ? "ok" : "unknown"}>{said}</State>;
 }
 

@@ -1,7 +1,7 @@
 // Streifen: Auffällige zuerst, dann nach Alter des Status. Ein Klick stellt den Befehl für den Status bereit.
 import { waitOf } from "../../shared/format.ts";
 import { codeOf, type Flag, isFree, isOff, type Line } from "../rules/units.ts";
-import { MEANINGS, MODES } from "../rules/words.ts";
+import { JOB_STATES, MEANINGS, MODES, partsOf } from "../rules/words.ts";
 import { line } from "../state/bar.ts";
 import { desk, serverNow, units } from "../state/live.ts";
 
@@ -40,8 +40,9 @@ export function UnitStrip() {
 function Entry({ shown, isTabbed }: { readonly shown: Line; readonly isTabbed: boolean }) {
   const { unit, flag, incident, job } = shown;
   const wish = flag === "urgent" || flag === "talk";
-  const doing = wish ? MEANINGS[flag === "urgent" ? "urgent_talk" : "wants_to_talk"] : MEANINGS[unit.status];
-  const where = incident !== null && job !== null ? ` · ${incident.no} ${incident.place}` : wish ? ` · ${MEANINGS[unit.status]}` : "";
+  const asked = job?.state === "sent" || job?.state === "delivered" ? `Auftrag ${JOB_STATES[job.state]}` : null;
+  const doing = wish ? MEANINGS[flag === "urgent" ? "urgent_talk" : "wants_to_talk"] : (asked ?? MEANINGS[unit.status]);
+  const where = incident !== null ? ` · ${incident.no} ${partsOf(incident.place).where}` : wish ? ` · ${MEANINGS[unit.status]}` : "";
   const isHot = flag === "alert" || flag === "urgent" || flag === "talk";
   const kind = isFree(unit) ? "is-free" : isOff(unit) ? "is-off" : "is-busy";
   return (

@@ -16,6 +16,8 @@ const URGENT_EVERY_MS = 5000;
 const PAINT_EVERY_MS = 500;
 /** Age at which the board is read anew: names, codes. */
 const BOARD_AGE_MS = 3_600_000;
+/** Pause between two boards that a stranger's name asked for. */
+const BOARD_EVERY_MS = 60_000;
 
 /** What the screen shows; null until the first board came. */
 export const desk = signal<Desk | null>(null);
@@ -33,10 +35,21 @@ export const rows = computed(() => (desk.value === null ? null : queue(desk.valu
 export const units = computed(() => (desk.value === null ? [] : unitsOf(desk.value, serverNow.value)));
 
 /** Who somebody is on this screen: the call sign. */
-export const personName = (id: string | null): string => (id === null ? "" : (people.value.get(id) ?? "unbekannt"));
+export function personName(id: string | null): string {
+  if (id === null) return "";
+  const name = people.value.get(id);
+  if (name === undefined && !strangers.has(id)) {
+    strangers.add(id);
+    isStranger = true;
+  }
+  return name ?? "unbekannt";
+}
 export const unitName = (id: string | null): string => (id && desk.value?.unit.get(id)?.call_sign) || "Streife";
 
 let boardAt = 0;
+/** Somebody stands on the screen whose name only a new board tells. */
+let isStranger = false;
+const strangers = new Set<string>();
 /** Wakes the reading of the P1 before its time. */
 let wake: () => void = () => undefined;
 
@@ -55,7 +68,10 @@ export async function follow(signal: AbortSignal): Promise<void> {
   }
 }
 
-const isDue = (): boolean => boardAt === 0 || Date.now() - boardAt > BOARD_AGE_MS;
+function isDue(): boolean {
+  const age = Date.now() - boardAt;
+  return boardAt === 0 || age > BOARD_AGE_MS || (isStranger && age > BOARD_EVERY_MS);
+}
 
 function hinted({ p1 }: Hint): void {
   if (p1 === undefined || p1 === hintedP1.value) return;
@@ -93,7 +109,8 @@ async function current(signal: AbortSignal): Promise<Desk> {
   people.value = new Map(names.people.map((one) => [one.person, one.call_sign]));
   offset.value = Date.parse(sent.now) - Date.now();
   boardAt = Date.now();
-  const made = begin(sent);
+  isStranger = false;
+  const made = { ...begin(sent), lastClosed: desk.value?.lastClosed ?? null };
   hintedP1.value = sent.waiting;
   desk.value = made;
   return made;

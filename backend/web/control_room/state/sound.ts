@@ -66,6 +66,11 @@ export async function test(): Promise<void> {
   play(TEST);
 }
 
+/** The sign-in was a gesture already: alarms sound as early as the browser lets them, checked or not. */
+export function prepare(): void {
+  if (navigator.userActivation.hasBeenActive) opened();
+}
+
 /** The person heard it: the desk is "besetzt". */
 export function confirm(): void {
   heardAt.value = Date.now();
