@@ -224,6 +224,7 @@ class Incoming:
             buffer = await self._pool.take()
             try:
                 size = await body.fill(memoryview(buffer)[:room])
+                await self._check_end(body, most)
                 is_kept = size == room or (self._begun.chunks is None and not (body.is_cut and self._checksum))
                 if is_kept:
                     await self._written(AHEAD - 1)
@@ -242,6 +243,11 @@ class Incoming:
         await self._written(0)
         if gathered == self._begun.offset and not body.is_cut and not body.is_empty:
             raise NotAPiece(field="", detail="a file with a list comes in pieces of 4 MiB, or up to its end")
+
+    async def _check_end(self, body: Body, most: int) -> None:
+        """A body with a checksum has ended with its one piece."""
+        if self._checksum is not None and await body.has_more():
+            raise TooLarge(max_bytes=most)
 
     def _piece_room(self, offset: int) -> int:
         return rules.piece_end(offset, self._begun.size, is_listed=self._begun.chunks is not None) - offset

@@ -174,6 +174,8 @@ def run(town: Town, rng: random.Random, folder: Path, faults: list[str]) -> None
     address = dock.create(clip, dock.name(clip, is_listed=is_listed))
     upload, offset = UUID(address.rpartition("/")[2]), 0
     pending, tries = list(faults), 0
+    # Without a list wrong bytes are found at the end, and the file begins anew: that takes nothing right back.
+    may_begin_anew = not is_listed and "wrong" in faults
     while offset < size:
         tries += 1
         assert tries < 60, "no progress"
@@ -181,7 +183,7 @@ def run(town: Town, rng: random.Random, folder: Path, faults: list[str]) -> None
         fault = pending.pop() if pending else ""
         told.faults[fault or "none"] += 1
         stands, sent = attempt(town, rng, address, data, offset, end, fault)
-        if stands < offset:
+        if stands < offset and not (may_begin_anew and stands == 0):
             told.taken_back += 1
         resent = max(0, offset + sent - stands)
         if one_body:
@@ -311,8 +313,12 @@ def uploading(runs: int, seed: int) -> Told:
         folder.chmod(0o711)
         with store(folder) as where, running("api", "worker", "beat") as server:
             town = Town(server, where, told)
-            for _ in range(runs):
-                run(town, rng, folder, rng.choices(FAULTS, k=rng.randrange(4)))
+            try:
+                for _ in range(runs):
+                    run(town, rng, folder, rng.choices(FAULTS, k=rng.randrange(4)))
+            except BaseException:
+                print((server.folder / "api.log").read_text()[-3000:], file=sys.stderr)
+                raise
     return told
 
 
