@@ -1,7 +1,7 @@
 """Receiving the body of one PATCH: gathered to pieces, each durable before anybody is told (design/evidence.md 6).
 
- network ──gather──► piece ──thread: compare──► ──thread: write, fdatasync, commit──► durable offset ──► the answer
-                      └── meanwhile the next pieces are gathered and compared; a fourth one stays unread in the network
+ network ──gather──► piece ──thread: compare──► ──thread: write, fdatasync──► ──thread: commit──► durable ──► answer
+                      └── meanwhile the next pieces are gathered, compared, written, each after the one before
 
 Only gathering runs in the event loop; hashing, writing and the database run in threads of their own.
 """
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from mmap import mmap
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import structlog
@@ -37,6 +37,8 @@ from backend.media.storage import DamagedObject, Folder
 from backend.media.uploading import Begun, Sent
 
 logger = structlog.get_logger()
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 #: Pieces of 4 MiB that a process holds at once; others wait unread (design/evidence.md 6).
 BUFFERS: Final = 8
@@ -44,8 +46,8 @@ BUFFERS: Final = 8
 SMALL_BUFFERS: Final = 8
 #: Threads that hash and write; more would only wait for each other on the disk.
 THREADS: Final = 4
-#: Pieces of one request that are compared or written while the next is gathered.
-AHEAD: Final = 2
+#: Pieces of one request that are compared, written and committed while the next is gathered.
+AHEAD: Final = 3
 #: Without a byte for so long a request is ended.
 STALL_S: Final = 20.0
 #: How often a request that goes on asks whether its source still may (ours; a revocation stops it by then).
@@ -175,7 +177,7 @@ class Incoming:
         self._pool = receiver.listed if begun.chunks is not None else receiver.unlisted
         self._tail, self._durable = begun.tail, begun.offset
         #: Pieces on their way to the disk, oldest first; each waits for the one before.
-        self._under_way: deque[asyncio.Task[None]] = deque()
+        self._under_way: deque[Piece] = deque()
         self._limit: asyncio.Timeout | None = None
         self._asked_at = time.monotonic()
         self._is_replaced = False
@@ -189,7 +191,7 @@ class Incoming:
     def close(self) -> None:
         """The file is closed once nothing is written to it any more."""
         if self._under_way:
-            self._under_way[-1].add_done_callback(lambda _: self._begun.part.close())
+            self._under_way[-1].durable.add_done_callback(lambda _: self._begun.part.close())
         else:
             self._begun.part.close()
 
@@ -235,10 +237,10 @@ class Incoming:
             if not is_kept:
                 self._pool.give_back(buffer)
                 break
-            before = self._under_way[-1] if self._under_way else None
-            task = asyncio.create_task(self._keep(buffer, gathered, size, before))
-            task.add_done_callback(_seen)
-            self._under_way.append(task)
+            before, piece = self._under_way[-1] if self._under_way else None, Piece()
+            piece.durable = asyncio.create_task(self._keep(piece, buffer, gathered, size, before))
+            piece.durable.add_done_callback(_seen)
+            self._under_way.append(piece)
             gathered += size
         await self._written(0)
         if gathered == self._begun.offset and not body.is_cut and not body.is_empty:
@@ -255,36 +257,47 @@ class Incoming:
     async def _written(self, most: int) -> None:
         """At most so many pieces are still under way; the failure of an older one is raised."""
         while len(self._under_way) > most:
-            await asyncio.shield(self._under_way[0])
+            await asyncio.shield(self._under_way[0].durable)
             self._under_way.popleft()
 
-    async def _keep(self, buffer: mmap, offset: int, size: int, before: "asyncio.Task[None] | None") -> None:
-        """The piece is durable, after the one before it; its buffer is free, whatever becomes of the request."""
-        loop, data = asyncio.get_running_loop(), memoryview(buffer)[:size]
-        try:
-            await loop.run_in_executor(self._threads, self._compare, data, offset)
-            if before is not None:
-                await before
-            await loop.run_in_executor(self._threads, self._write, data, offset)
-        finally:
-            self._pool.give_back(buffer)
-
-    def _write(self, data: memoryview, offset: int) -> None:
-        """The piece is written and committed; in a thread.
+    async def _keep(self, piece: "Piece", buffer: mmap, offset: int, size: int, before: "Piece | None") -> None:
+        """The piece is durable, after the one before it; its buffer is free, whatever becomes of the request.
 
         With a list its bytes are the right ones, whoever writes them, so it is written before the row's lock is
-        taken. Without one nobody vouches for them: there the row says first that this request is still the writer.
+        taken, and while the piece before is committed. Without one nobody vouches for them: there the row says first
+        that this request is still the writer.
         """
-        end, now = offset + len(data), datetime.now(UTC)
-        if self._begun.chunks is not None:
-            self._tail = self._begun.part.write(offset, data, self._tail)
-            with self._sessions.begin() as session:
-                self._advance(session, end, now)
-        else:
-            with self._sessions.begin() as session:
-                self._advance(session, end, now)
-                self._begun.part.write(offset, data, self._tail)
+        data = memoryview(buffer)[:size]
+        try:
+            await self._in_thread(self._compare, data, offset)
+            if self._begun.chunks is None:
+                await _after(before)
+                await self._in_thread(self._write_locked, data, offset)
+                return
+            if before is not None:
+                await before.written.wait()
+            tail = await self._in_thread(self._begun.part.write, offset, data, self._tail)
+            self._tail = tail
+        finally:
+            self._pool.give_back(buffer)
+            piece.written.set()
+        await _after(before)
+        await self._in_thread(self._commit, offset + size, tail)
+
+    def _write_locked(self, data: memoryview, offset: int) -> None:
+        end = offset + len(data)
+        with self._sessions.begin() as session:
+            self._advance(session, end, self._tail)
+            self._begun.part.write(offset, data, self._tail)
         self._durable = end
+
+    def _commit(self, end: int, tail: bytes) -> None:
+        with self._sessions.begin() as session:
+            self._advance(session, end, tail)
+        self._durable = end
+
+    async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     def _compare(self, data: memoryview, offset: int) -> None:
         chunks = self._begun.chunks
@@ -295,8 +308,9 @@ class Incoming:
             logger.warning("upload_wrong_bytes", media=str(self._begun.id), offset=offset)
             raise WrongBytes(offset=offset)
 
-    def _advance(self, session: Session, end: int, now: datetime) -> None:
-        if self._is_replaced or not uploading.advance(session, self._begun, end, self._tail, now=now):
+    def _advance(self, session: Session, end: int, tail: bytes) -> None:
+        now = datetime.now(UTC)
+        if self._is_replaced or not uploading.advance(session, self._begun, end, tail, now=now):
             raise WriterReplaced
 
     async def _check_allowed(self) -> None:
@@ -314,6 +328,22 @@ class Incoming:
             if since is not None and time.monotonic() - since >= STALL_S and self._limit is not None:
                 self._limit.reschedule(0)
                 return
+
+
+class Piece:
+    """A piece on its way to the disk."""
+
+    durable: "asyncio.Task[None]"
+
+    def __init__(self) -> None:
+        #: It is in the file, or never will be.
+        self.written = asyncio.Event()
+
+
+async def _after(before: Piece | None) -> None:
+    """The piece before is durable; raises what kept it from that."""
+    if before is not None:
+        await asyncio.shield(before.durable)
 
 
 def _seen(task: "asyncio.Task[None]") -> None:

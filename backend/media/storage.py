@@ -175,7 +175,7 @@ class Part:
         except OSError as error:
             refusal = _translated(error)
             if isinstance(refusal, NoRoom):
-                with suppress(OSError):
+                with suppress(OSError, DamagedObject):  # the next opening does it too
                     self.cut(offset)
             raise refusal from error
         return tail
