@@ -661,9 +661,9 @@ CREATE TABLE media (
     CONSTRAINT ck_media_size CHECK (size >= 0)
 )
 ;
-CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
-;
 CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
+;
+CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
 ;
 ALTER TABLE media ENABLE ROW LEVEL SECURITY
 ;
@@ -763,9 +763,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
-;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -1020,7 +1020,7 @@ ALTER TABLE media_upload ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON media_upload USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT, UPDATE (durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
+GRANT SELECT, INSERT, UPDATE (object, durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
 ;
 CREATE TABLE catalogue_entry (
     town UUID NOT NULL,
