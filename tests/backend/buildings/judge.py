@@ -62,7 +62,7 @@ class Judge:
         """A person, or the clock, does something about the first alarm that stands."""
         if not self.alarms or not what or self.newest is None:
             return
-        key = sorted(self.alarms)[0]
+        key = min(self.alarms)
         alarm = self.alarms[key]
         if what == "due":
             self._keep(rules.due(alarm, self.newest.admitted_at + timedelta(minutes=3))[0])

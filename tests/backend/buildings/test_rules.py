@@ -113,12 +113,19 @@ def test_signs_of_life_and_counters_are_kept_without_an_alarm(kind: str) -> None
 @pytest.mark.parametrize(
     ("point", "kind", "expected"),
     [
-        ("desk", "alarm", ("panic", 1)), ("button", "alarm", ("panic", 1)), ("escape_door", "alarm", ("door.opened", 3)),
-        ("detector", "alarm", ("detector.alarm", 3)), ("contact", "alarm", ("intrusion", 3)), (None, "alarm", ("alarm", 2)),
-        ("escape_door", "door.opened", ("door.opened", 3)), ("door", "door.opened", None), (None, "door.opened", ("door.opened", 3)),
-        ("door", "point.fault", ("point.fault", 3)), ("button", "point.fault", ("point.fault", 2)),
+        ("desk", "alarm", ("panic", 1)),
+        ("button", "alarm", ("panic", 1)),
+        ("escape_door", "alarm", ("door.opened", 3)),
+        ("detector", "alarm", ("detector.alarm", 3)),
+        ("contact", "alarm", ("intrusion", 3)),
+        (None, "alarm", ("alarm", 2)),
+        ("escape_door", "door.opened", ("door.opened", 3)),
+        ("door", "door.opened", None),
+        (None, "door.opened", ("door.opened", 3)),
+        ("door", "point.fault", ("point.fault", 3)),
+        ("button", "point.fault", ("point.fault", 2)),
     ],
-)  # fmt: skip
+)
 def test_the_points_type_decides_where_the_code_does_not(point, kind, expected) -> None:
     alarm = raised(kind, replace(DESK, point_kind=point))
     assert expected == (None if alarm is None else (alarm.kind, alarm.priority))
