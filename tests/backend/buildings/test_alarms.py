@@ -113,7 +113,8 @@ def test_what_the_desk_did_is_in_the_log_and_names_nobody(house: House) -> None:
     with house.world.sessions.begin() as session:
         rows = session.execute(
             text(
-                "SELECT kind, convert_from(public, 'UTF8') AS public FROM log_record WHERE subject = :id ORDER BY position"
+                "SELECT kind, convert_from(public, 'UTF8') AS public FROM log_record WHERE subject = :id"
+                " ORDER BY position"
             ),
             {"id": alarm["id"]},
         ).all()
