@@ -206,6 +206,15 @@ def replay(state: Path | None, admins: tuple[str, ...], **options: Any) -> None:
     sys.exit(player.run(State.open(state or player.default_state()), asked))
 
 
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dock(arguments: tuple[str, ...]) -> None:
+    """Dockstation: übernimmt Aufnahmen von Bodycams (eigener Rechner, kein Server nötig)."""
+    from bodycam_dock.__main__ import main as program  # noqa: PLC0415
+
+    program.main(args=list(arguments), prog_name="streife dock")
+
+
 @main.command()
 @click.option("--state", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Ordner.")
 @click.option("--server", "url", metavar="URL", help="Adresse des Servers; ohne sie zeichnet das Gateway nur auf.")

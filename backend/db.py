@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -46,6 +46,7 @@ _OPTIONS: Final = (
 
 Sessions = sessionmaker[Session]
 RowType = TypeVar("RowType", bound="type[Base]")
+ThingType = TypeVar("ThingType")
 
 
 class Xid8(UserDefinedType[str]):
@@ -112,6 +113,11 @@ def of_town(*grants: str, append_only: bool = False) -> Callable[[RowType], RowT
     return declare
 
 
+def triggers(row: type[Base], *statements: str) -> None:
+    """Functions and triggers that hold what no constraint can say; they are made with the table."""
+    _after_create(table_of(row), statements)
+
+
 def definer_function(name: str, arguments: str, returns: str, body: str) -> None:
     """A SQL function with the owner's rights, which sees every town: only for what comes before a town is known."""
     signature = f"{name}({', '.join(part.split()[-1] for part in arguments.split(',') if part)})"
@@ -175,14 +181,20 @@ def _set_town(session: Session, _: SessionTransaction, connection: Connection) -
 
 
 def rows(session: Session, statement: str, **values: object) -> list[Any]:
-    """What a fixed statement returns, as rows with attributes; `%(name)s` stand for the values.
+    """What a fixed statement returns, as rows with attributes; `%(name)s` stand for the values. See `send`.
 
     For the exchange's hot path, straight to psycopg: SQLAlchemy's own way takes up to a millisecond more for each.
     `statement` MUST be a constant: nothing is ever formatted into it.
     """
     with _wrapped(session) as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
         cursor.execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description is not None else []
+        return cursor.fetchall()
+
+
+def send(session: Session, statement: str, **values: object) -> None:
+    """As `rows`, of a statement that returns none; inside `streaming` nobody waits for it."""
+    with _wrapped(session) as connection:
+        connection.execute(statement.encode(), values)
 
 
 def rows_of_both(session: Session, first: str, second: str, **values: object) -> tuple[list[Any], list[Any]]:
@@ -244,6 +256,49 @@ class Bulk:
         return tuple(map(array, self._types, zip(*rows, strict=True)))
 
 
+class Whole(Generic[ThingType]):
+    """A table whose rows are read and written whole, as structs with a field for each column but the town.
+
+    Unlike the ORM it works within `streaming`, and a thing that was saved is found by the next `find`.
+    """
+
+    def __init__(self, row: type[Base], struct: type[ThingType]) -> None:
+        """`row` has the key (town, id); every column of it is a field of `struct`, which may have more."""
+        table = table_of(row)
+        self._struct = struct
+        self._fields = [str(column.name) for column in table.columns if column.name != "town"]
+        changes = ", ".join(f"{name} = excluded.{name}" for name in self._fields if name != "id")
+        self._bulk = Bulk(
+            row,
+            ["town", *self._fields],
+            unique=["town", "id"],
+            on_conflict=f"ON CONFLICT (town, id) DO UPDATE SET {changes}",
+        )
+        self._select = f"SELECT {', '.join(self._fields)} FROM {table.name} "  # noqa: S608 - names of our own tables
+
+    def find(self, session: Session, where: str, **values: object) -> list[ThingType]:
+        """The things that the constant SQL `where` (with ORDER BY and the like) picks, as they stand now."""
+        write_out(session)
+        return [self._struct(**row._asdict()) for row in rows(session, self._select + where, **values)]
+
+    def get(self, session: Session, id: UUID) -> ThingType | None:
+        """The thing with this id, or None."""
+        return next(iter(self.find(session, "WHERE id = %(id)s", id=id)), None)
+
+    def save(self, session: Session, thing: ThingType) -> None:
+        """The thing is written with the others of its table before the savepoint or transaction ends."""
+        later(session, self._bulk, (session.info["town"], *[getattr(thing, name) for name in self._fields]))
+
+
+def memo(session: Session) -> dict[str, Any]:
+    """What this transaction read and may go on believing: empty after its end and after a savepoint's rollback."""
+    kept: tuple[object, dict[str, Any]] | None = session.info.get("memo")
+    if kept is None or kept[0] is not session.get_transaction():
+        session.connection()
+        kept = session.info["memo"] = (session.get_transaction(), {})
+    return kept[1]
+
+
 def later(session: Session, bulk: Bulk, row: tuple[Any, ...]) -> None:
     """`row` is written with the others of its table before the savepoint or transaction ends, or by `write_out`."""
     session.info.setdefault("later", {}).setdefault(bulk, []).append(row)
@@ -292,6 +347,7 @@ def _write_out_before_commit(session: Session) -> None:
 @event.listens_for(Session, "after_soft_rollback")
 def _forget_what_was_rolled_back(session: Session, _: SessionTransaction) -> None:
     session.info.pop("later", None)
+    session.info.pop("memo", None)
 
 
 @contextmanager

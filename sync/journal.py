@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -42,6 +42,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[WireEntry, ...]
     head: bytes
     tries: int
+
+
+class Place(NamedTuple):
+    """Where an entry stands in a chain: what the server's records name it by. `hash` has 32 bytes, `media` are hex."""
+
+    incarnation: int
+    seq: int
+    hash: bytes
+    media: tuple[str, ...]
 
 
 class Journal:
@@ -283,6 +292,11 @@ class Journal:
         """What was recorded behind `after`, each with its `seq`, in order, without those whose bodies are erased."""
         with self._store.reading() as db:
             return [(item.entry.seq, ledger.draft(item)) for item in ledger.stored(db, after, limit) if item.salt]
+
+    def places(self, id_: str) -> tuple[Place, ...]:
+        """Where the entry stands, first in this incarnation, then in earlier ones; they stay when bodies are erased."""
+        with self._store.reading() as db:
+            return tuple(Place(*place) for place in ledger.places(db, id_))
 
     def verdict(self, seq: int) -> Verdict | None:
         """What the server said about an entry, if it was anything but `accepted`."""

@@ -4,15 +4,43 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from backend.buildings import links, standing
+from backend.buildings import service as buildings
+from backend.dispatch import emergencies, incidents, jobs, units
+from backend.dispatch.wire import EmergencyRaised, JobAnswered, ReportMade, UnitStatus
 from backend.exchange.wire import Kind
 from backend.offences import catalogue
 from backend.offences import service as offences
 from backend.offences.wire import OffenceRecorded
+from sync.bodies import LinkChanged, SignalReceived
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "offence.recorded": Kind(
-            right="offence:C", v=1, body=OffenceRecorded, apply=offences.record, warm=catalogue.in_force
-        )
+            right="offence:C",
+            v=1,
+            body=OffenceRecorded,
+            apply=offences.record,
+            warm=catalogue.in_force,
+            media_arrived=offences.media_arrived,
+            asks=False,
+        ),
+        "signal.received": Kind(
+            right="source_data:C",
+            v=1,
+            body=SignalReceived,
+            apply=buildings.receive,
+            warm=standing.warm,
+            audience="desk",
+        ),
+        "link.changed": Kind(
+            right="source_data:C", v=1, body=LinkChanged, apply=links.changed, warm=standing.warm, audience="desk"
+        ),
+        "report.made": Kind(right="dispatch:C", v=1, body=ReportMade, apply=incidents.report, audience="desk"),
+        "job.answered": Kind(right="dispatch:C", v=1, body=JobAnswered, apply=jobs.answer, audience="desk"),
+        "unit.status": Kind(right="dispatch:C", v=1, body=UnitStatus, apply=units.status, audience="desk"),
+        "emergency.raised": Kind(
+            right="emergency:C", v=1, body=EmergencyRaised, apply=emergencies.raised, audience="desk"
+        ),
     }
 )

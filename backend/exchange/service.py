@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backend.db import rows, rows_of_both, streaming, write_out
+from backend.db import rows, rows_of_both, send, streaming, write_out
 from backend.errors import BadEnvelope, NotNow
-from backend.exchange.applying import apply_carefully, foresee, take_effect, warm
+from backend.exchange.applying import apply_carefully, asks, foresee, take_effect, warm
 from backend.exchange.changes import Pulled, pull
 from backend.exchange.reading import LEASES, STANDING, persons_leases, pointer, prepare, standing
 from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, PersonsLease, Ruling, is_for_all, is_worth_repeating
@@ -88,7 +88,7 @@ def exchange(
     else:
         admitted = Admitted(_last_seq(session, actor, request))
     if pulled is not None and not admitted.has_moved:
-        rows(session, _TOUCH, stale=now - CONTACT_EVERY, **contact)
+        send(session, _TOUCH, stale=now - CONTACT_EVERY, **contact)
     control = (wipe(actor.source, record_key),) if admitted.stop is not None and admitted.stop.code == "revoked" else ()
     return ExchangeResponse(
         now=format_instant(now),
@@ -194,7 +194,7 @@ def admit(
     def move(rulings: list[Ruling]) -> None:
         seal_kept(session, source, new[-1], signature, now)
         opened = sum(ruling.is_open for ruling in rulings)
-        rows(session, _MOVE, seq=new[-1].entry.seq, head=new[-1].hash, opened=opened, **contact)
+        send(session, _MOVE, seq=new[-1].entry.seq, head=new[-1].hash, opened=opened, **contact)
         write_out(session)  # the feed's row of the journal is the last
 
     if is_careful:
@@ -204,9 +204,14 @@ def admit(
     else:
         rulings = foresee(session, source, arriving, parked_seq)
         warm(session, arriving)
+        is_asking = asks(arriving, rulings)
         with streaming(session):
             store(session, source, arriving, rulings, now)  # PostgreSQL writes the journal while the slices run
             write_out(session)
+            if not is_asking:
+                take_effect(session, actor, arriving, rulings)
+                move(rulings)
+        if is_asking:
             take_effect(session, actor, arriving, rulings)
             move(rulings)
     verdicts += [_verdict(a.received.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]

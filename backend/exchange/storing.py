@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from backend.db import Bulk, later
 from backend.exchange import rules
+from backend.exchange.kinds import KINDS
 from backend.exchange.reading import Arriving, subject_of
 from backend.exchange.rules import Ruling
 from backend.exchange.tables import (
@@ -159,6 +160,8 @@ def open_entry_task(
         "seq": received.seq,
         "incarnation": received.incarnation,
     }
+    kind = KINDS.get(received.kind)
+    audience = kind.audience if kind is not None else "office"
     work.open_task(
-        session, "office", f"entry_{ruling.verdict}", subject_type="entry", subject=received.id, facts=facts, now=now
+        session, audience, f"entry_{ruling.verdict}", subject_type="entry", subject=received.id, facts=facts, now=now
     )

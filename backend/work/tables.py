@@ -25,7 +25,7 @@ class TaskRow(Base):
 
     town: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    #: The feed scope whose readers may settle it: `office` or `admin`.
+    #: The feed scope whose readers may settle it: `office`, `desk` or `admin`.
     audience: Mapped[str]
     kind: Mapped[str]
     subject_type: Mapped[str]

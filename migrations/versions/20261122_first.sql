@@ -4,6 +4,302 @@ $$
 ;
 CREATE SEQUENCE feed_pos
 ;
+CREATE TABLE site (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    CONSTRAINT pk_site PRIMARY KEY (town, id)
+)
+;
+ALTER TABLE site ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON site USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON site TO streife_app
+;
+CREATE TABLE alarm (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    priority BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    is_latched BOOLEAN NOT NULL,
+    spot TEXT NOT NULL,
+    place TEXT NOT NULL,
+    building UUID,
+    zone UUID,
+    point UUID,
+    line UUID,
+    sender TEXT,
+    code TEXT,
+    level BIGINT,
+    text TEXT,
+    flags TEXT NOT NULL,
+    count BIGINT NOT NULL,
+    sounds BIGINT NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    raised_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    late_s BIGINT,
+    incident UUID,
+    shown_at TIMESTAMP WITH TIME ZONE,
+    accepted_at TIMESTAMP WITH TIME ZONE,
+    accepted_by UUID,
+    shelved_until TIMESTAMP WITH TIME ZONE,
+    reason TEXT,
+    due_at TIMESTAMP WITH TIME ZONE,
+    told TEXT,
+    told_at TIMESTAMP WITH TIME ZONE,
+    closed_at TIMESTAMP WITH TIME ZONE,
+    closed_by UUID,
+    disposition TEXT,
+    CONSTRAINT pk_alarm PRIMARY KEY (town, id),
+    CONSTRAINT ck_alarm_priority CHECK (priority BETWEEN 1 AND 5),
+    CONSTRAINT ck_alarm_state CHECK (state IN ('raised', 'returned_unaccepted', 'accepted', 'returned', 'shelved', 'out_of_service', 'closed')),
+    CONSTRAINT ck_alarm_closed_with_disposition CHECK ((state = 'closed') = (disposition IS NOT NULL)),
+    CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
+)
+;
+CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
+;
+CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
+;
+CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+;
+CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
+;
+CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
+;
+ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON alarm USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON alarm TO streife_app
+;
+CREATE TABLE signal (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    state TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    rule TEXT,
+    version BIGINT NOT NULL,
+    alarm UUID,
+    line UUID,
+    protocol TEXT NOT NULL,
+    raw BYTEA NOT NULL,
+    sender TEXT,
+    point_name TEXT,
+    kind TEXT,
+    code TEXT,
+    level BIGINT,
+    text TEXT,
+    flags TEXT NOT NULL,
+    is_test BOOLEAN NOT NULL,
+    facts JSONB NOT NULL,
+    dedup TEXT NOT NULL,
+    occurred_at TIMESTAMP WITH TIME ZONE,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    admitted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_signal PRIMARY KEY (town, id),
+    CONSTRAINT uq_signal_town_source_dedup UNIQUE (town, source, dedup),
+    CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
+)
+;
+CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
+;
+CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
+;
+ALTER TABLE signal ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON signal USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON signal TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON signal FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON signal FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
+CREATE TABLE signal_repeat (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    signal UUID NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    admitted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_signal_repeat PRIMARY KEY (town, id)
+)
+;
+CREATE INDEX ix_signal_repeat_signal ON signal_repeat (town, signal)
+;
+ALTER TABLE signal_repeat ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON signal_repeat USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON signal_repeat TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON signal_repeat FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON signal_repeat FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
+CREATE TABLE link_change (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    line UUID,
+    sender TEXT NOT NULL,
+    state TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_seen TIMESTAMP WITH TIME ZONE,
+    admitted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_link_change PRIMARY KEY (town, id)
+)
+;
+CREATE INDEX ix_link_change_line ON link_change (town, line, at)
+;
+ALTER TABLE link_change ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON link_change USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON link_change TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON link_change FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON link_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
+CREATE TABLE incident (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    no BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    priority BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    place TEXT NOT NULL,
+    building UUID,
+    text TEXT,
+    happened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    opened_by UUID,
+    rule TEXT,
+    accepted_at TIMESTAMP WITH TIME ZONE,
+    accepted_by UUID,
+    is_without_unit BOOLEAN NOT NULL,
+    resolved_at TIMESTAMP WITH TIME ZONE,
+    closed_at TIMESTAMP WITH TIME ZONE,
+    closed_by UUID,
+    disposition TEXT,
+    linked UUID,
+    CONSTRAINT pk_incident PRIMARY KEY (town, id),
+    CONSTRAINT uq_incident_town_no UNIQUE (town, no),
+    CONSTRAINT ck_incident_priority CHECK (priority BETWEEN 1 AND 5),
+    CONSTRAINT ck_incident_state CHECK (state IN ('new', 'accepted', 'dispatched', 'on_scene', 'resolved', 'closed', 'merged')),
+    CONSTRAINT ck_incident_disposition CHECK (disposition IN ('real', 'false_user', 'false_technical', 'test', 'drill', 'unfounded')),
+    CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
+)
+;
+CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
+;
+CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
+;
+ALTER TABLE incident ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON incident USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON incident TO streife_app
+;
+CREATE TABLE unit (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    call_sign TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    status TEXT NOT NULL,
+    code TEXT,
+    status_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    status_received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    is_clock_off BOOLEAN NOT NULL,
+    wants_to_talk BOOLEAN NOT NULL,
+    urgent_talk BOOLEAN NOT NULL,
+    CONSTRAINT pk_unit PRIMARY KEY (town, id),
+    CONSTRAINT uq_unit_town_call_sign UNIQUE (town, call_sign),
+    CONSTRAINT ck_unit_mode CHECK (mode IN ('foot', 'bike', 'car')),
+    CONSTRAINT ck_unit_status CHECK (status IN ('available_patrol', 'available_station', 'en_route', 'on_scene', 'off', 'committed', 'limited'))
+)
+;
+ALTER TABLE unit ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON unit USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON unit TO streife_app
+;
+CREATE TABLE status_change (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    unit UUID NOT NULL,
+    meaning TEXT NOT NULL,
+    code TEXT,
+    by UUID,
+    source UUID,
+    job UUID,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    offset_ms BIGINT,
+    CONSTRAINT pk_status_change PRIMARY KEY (town, id)
+)
+;
+CREATE INDEX ix_status_change_unit ON status_change (town, unit, recorded_at)
+;
+ALTER TABLE status_change ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON status_change USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON status_change TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON status_change FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON status_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
+CREATE TABLE status_code (
+    town UUID NOT NULL,
+    code TEXT NOT NULL,
+    meaning TEXT NOT NULL,
+    CONSTRAINT pk_status_code PRIMARY KEY (town, code)
+)
+;
+ALTER TABLE status_code ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON status_code USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, DELETE ON status_code TO streife_app
+;
+CREATE TABLE decision (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    subject_type TEXT NOT NULL,
+    subject UUID NOT NULL,
+    rule TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    outcome TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_decision PRIMARY KEY (town, id)
+)
+;
+CREATE INDEX ix_decision_subject ON decision (town, subject_type, subject, at)
+;
+ALTER TABLE decision ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON decision USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON decision TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON decision FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON decision FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
 CREATE TABLE journal_entry (
     town UUID NOT NULL,
     source UUID NOT NULL,
@@ -340,6 +636,41 @@ CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON log_record FOR EACH ROW EXEC
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON log_record FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 ;
+CREATE TABLE media (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    entry UUID NOT NULL,
+    sha256 BYTEA,
+    size BIGINT NOT NULL,
+    type TEXT NOT NULL,
+    chunks BYTEA,
+    state TEXT NOT NULL,
+    rev BIGINT NOT NULL,
+    expected_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    object UUID,
+    stored_at TIMESTAMP WITH TIME ZONE,
+    receipt UUID,
+    described_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_media PRIMARY KEY (town, id),
+    CONSTRAINT ck_media_state CHECK (state IN ('awaiting', 'stored', 'removed')),
+    CONSTRAINT ck_media_removed CHECK ((state = 'removed') = (sha256 IS NULL)),
+    CONSTRAINT ck_media_stored CHECK ((state = 'stored') = (object IS NOT NULL)),
+    CONSTRAINT ck_media_sha256 CHECK (octet_length(sha256) = 32),
+    CONSTRAINT ck_media_chunks CHECK (octet_length(chunks) %% 32 = 0),
+    CONSTRAINT ck_media_size CHECK (size >= 0)
+)
+;
+CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
+;
+ALTER TABLE media ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (state, sha256, chunks, object, stored_at, receipt, described_at, rev) ON media TO streife_app
+;
 CREATE TABLE offence (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -385,7 +716,7 @@ ALTER TABLE offence ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON offence USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT ON offence TO streife_app
+GRANT SELECT, INSERT, UPDATE (rev, media_state) ON offence TO streife_app
 ;
 CREATE TABLE catalogue_import (
     town UUID NOT NULL,
@@ -448,6 +779,152 @@ CREATE TABLE sweep (
     found BIGINT NOT NULL,
     CONSTRAINT pk_sweep PRIMARY KEY (name)
 )
+;
+CREATE TABLE building (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    site UUID NOT NULL,
+    name TEXT NOT NULL,
+    CONSTRAINT pk_building PRIMARY KEY (town, id),
+    CONSTRAINT fk_building_town_site FOREIGN KEY(town, site) REFERENCES site (town, id)
+)
+;
+ALTER TABLE building ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON building USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON building TO streife_app
+;
+CREATE TABLE report (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    channel TEXT NOT NULL,
+    text TEXT NOT NULL,
+    place TEXT NOT NULL,
+    caller TEXT,
+    by UUID NOT NULL,
+    source UUID,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    incident UUID,
+    CONSTRAINT pk_report PRIMARY KEY (town, id),
+    CONSTRAINT fk_report_town_incident FOREIGN KEY(town, incident) REFERENCES incident (town, id) DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT ck_report_channel CHECK (channel IN ('phone', 'officer', 'citizen', 'patrol'))
+)
+;
+CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
+;
+CREATE INDEX ix_report_incident ON report (town, incident)
+;
+ALTER TABLE report ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON report USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON report TO streife_app
+;
+CREATE TABLE job (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    incident UUID NOT NULL,
+    unit UUID NOT NULL,
+    state TEXT NOT NULL,
+    text TEXT,
+    sent_by UUID NOT NULL,
+    sent_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    due_at TIMESTAMP WITH TIME ZONE,
+    delivered_at TIMESTAMP WITH TIME ZONE,
+    accepted_at TIMESTAMP WITH TIME ZONE,
+    en_route_at TIMESTAMP WITH TIME ZONE,
+    on_scene_at TIMESTAMP WITH TIME ZONE,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    reason TEXT,
+    answered_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_job PRIMARY KEY (town, id),
+    CONSTRAINT fk_job_town_incident FOREIGN KEY(town, incident) REFERENCES incident (town, id) DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT fk_job_town_unit FOREIGN KEY(town, unit) REFERENCES unit (town, id),
+    CONSTRAINT ck_job_state CHECK (state IN ('proposed', 'sent', 'delivered', 'accepted', 'en_route', 'on_scene', 'timed_out', 'declined', 'withdrawn', 'done'))
+)
+;
+CREATE INDEX ix_job_due ON job (town, due_at) WHERE due_at IS NOT NULL
+;
+CREATE INDEX ix_job_incident ON job (town, incident)
+;
+ALTER TABLE job ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON job USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON job TO streife_app
+;
+CREATE TABLE note (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    incident UUID NOT NULL,
+    text TEXT NOT NULL,
+    by UUID,
+    rule TEXT,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_note PRIMARY KEY (town, id),
+    CONSTRAINT fk_note_town_incident FOREIGN KEY(town, incident) REFERENCES incident (town, id) DEFERRABLE INITIALLY DEFERRED
+)
+;
+CREATE INDEX ix_note_incident ON note (town, incident, received_at)
+;
+ALTER TABLE note ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON note USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON note TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON note FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON note FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
+CREATE TABLE emergency (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    person UUID NOT NULL,
+    source UUID,
+    incident UUID,
+    raised_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    is_confirmed BOOLEAN NOT NULL,
+    presses BIGINT NOT NULL,
+    cancelled_at TIMESTAMP WITH TIME ZONE,
+    lat DOUBLE PRECISION,
+    lon DOUBLE PRECISION,
+    accuracy_m DOUBLE PRECISION,
+    shown_at TIMESTAMP WITH TIME ZONE,
+    accepted_at TIMESTAMP WITH TIME ZONE,
+    accepted_by UUID,
+    due_at TIMESTAMP WITH TIME ZONE,
+    told TEXT,
+    told_at TIMESTAMP WITH TIME ZONE,
+    closed_at TIMESTAMP WITH TIME ZONE,
+    closed_by UUID,
+    linked UUID,
+    CONSTRAINT pk_emergency PRIMARY KEY (town, id),
+    CONSTRAINT fk_emergency_town_incident FOREIGN KEY(town, incident) REFERENCES incident (town, id) DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT ck_emergency_kind CHECK (kind IN ('duress', 'help', 'medical', 'timer')),
+    CONSTRAINT ck_emergency_state CHECK (state IN ('stored', 'shown', 'accepted', 'supported', 'safe', 'closed')),
+    CONSTRAINT ck_emergency_no_position_kept CHECK (state <> 'closed' OR lat IS NULL)
+)
+;
+CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
+;
+CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
+;
+ALTER TABLE emergency ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON emergency USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON emergency TO streife_app
 ;
 CREATE TABLE person (
     town UUID NOT NULL,
@@ -520,6 +997,31 @@ CREATE POLICY own_town ON log_private USING (town = (SELECT nullif(current_setti
 ;
 GRANT SELECT, INSERT, DELETE ON log_private TO streife_app
 ;
+CREATE TABLE media_upload (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    size BIGINT NOT NULL,
+    object UUID NOT NULL,
+    durable_offset BIGINT NOT NULL,
+    writer BIGINT NOT NULL,
+    tail BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_media_upload PRIMARY KEY (town, id),
+    CONSTRAINT fk_media_upload_town_id FOREIGN KEY(town, id) REFERENCES media (town, id),
+    CONSTRAINT ck_media_upload_durable_offset CHECK (durable_offset BETWEEN 0 AND size),
+    CONSTRAINT ck_media_upload_tail CHECK (octet_length(tail) < 65536)
+)
+;
+CREATE INDEX ix_media_upload_source ON media_upload (town, source)
+;
+ALTER TABLE media_upload ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media_upload USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
+;
 CREATE TABLE catalogue_entry (
     town UUID NOT NULL,
     import_id UUID NOT NULL,
@@ -542,6 +1044,78 @@ ALTER TABLE catalogue_entry ENABLE ROW LEVEL SECURITY
 CREATE POLICY own_town ON catalogue_entry USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT ON catalogue_entry TO streife_app
+;
+CREATE TABLE zone (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    building UUID NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    CONSTRAINT pk_zone PRIMARY KEY (town, id),
+    CONSTRAINT fk_zone_town_building FOREIGN KEY(town, building) REFERENCES building (town, id),
+    CONSTRAINT ck_zone_kind CHECK (kind IN ('entrance', 'waiting', 'counter', 'office', 'corridor', 'escape', 'break_room', 'toilet'))
+)
+;
+ALTER TABLE zone ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON zone USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON zone TO streife_app
+;
+CREATE TABLE line (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    gateway UUID NOT NULL,
+    protocol TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    label TEXT NOT NULL,
+    building UUID NOT NULL,
+    interval_s BIGINT NOT NULL,
+    keys TEXT NOT NULL,
+    nak_address TEXT,
+    token_sha256 TEXT,
+    link TEXT NOT NULL,
+    link_at TIMESTAMP WITH TIME ZONE,
+    last_seen TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_line PRIMARY KEY (town, id),
+    CONSTRAINT uq_line_town_gateway_protocol_sender UNIQUE (town, gateway, protocol, sender),
+    CONSTRAINT fk_line_town_gateway FOREIGN KEY(town, gateway) REFERENCES source (town, id),
+    CONSTRAINT fk_line_town_building FOREIGN KEY(town, building) REFERENCES building (town, id),
+    CONSTRAINT ck_line_protocol CHECK (protocol IN ('dc09', 'http', 'mqtt', 'onvif')),
+    CONSTRAINT ck_line_link CHECK (link IN ('unknown', 'online', 'late', 'lost')),
+    CONSTRAINT ck_line_interval_s CHECK (interval_s > 0)
+)
+;
+ALTER TABLE line ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON line USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON line TO streife_app
+;
+CREATE TABLE shift (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    unit UUID NOT NULL,
+    person UUID NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_shift PRIMARY KEY (town, id),
+    CONSTRAINT fk_shift_town_unit FOREIGN KEY(town, unit) REFERENCES unit (town, id),
+    CONSTRAINT fk_shift_town_person FOREIGN KEY(town, person) REFERENCES person (town, id),
+    CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
+)
+;
+CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
+;
+CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
+;
+ALTER TABLE shift ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON shift USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON shift TO streife_app
 ;
 CREATE TABLE role_grant (
     town UUID NOT NULL,
@@ -619,15 +1193,77 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE INDEX ix_lease_source ON lease (town, source, person)
-;
 CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
+;
+CREATE INDEX ix_lease_source ON lease (town, source, person)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON lease USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT, UPDATE (expires_at), DELETE ON lease TO streife_app
+;
+CREATE TABLE point (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    zone UUID NOT NULL,
+    label TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    CONSTRAINT pk_point PRIMARY KEY (town, id),
+    CONSTRAINT fk_point_town_zone FOREIGN KEY(town, zone) REFERENCES zone (town, id),
+    CONSTRAINT ck_point_kind CHECK (kind IN ('desk', 'door', 'escape_door', 'camera', 'detector', 'button', 'contact'))
+)
+;
+CREATE INDEX ix_point_zone ON point (town, zone)
+;
+ALTER TABLE point ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON point USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON point TO streife_app
+;
+CREATE FUNCTION check_camera_point() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+  IF NEW.kind <> 'camera' THEN RETURN NEW; END IF;
+  SELECT z.kind INTO found FROM zone z WHERE z.town = NEW.town AND z.id = NEW.zone FOR SHARE;
+  IF found IS NULL OR found NOT IN ('entrance', 'waiting') THEN
+    RAISE EXCEPTION 'R16: no camera in this zone' USING ERRCODE = 'check_violation', CONSTRAINT = 'camera_zone';
+  END IF;
+  RETURN NEW;
+END
+$$
+;
+CREATE TRIGGER camera_zone BEFORE INSERT OR UPDATE ON point FOR EACH ROW EXECUTE FUNCTION check_camera_point()
+;
+CREATE FUNCTION check_camera_zone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.kind NOT IN ('entrance', 'waiting') AND EXISTS (SELECT 1 FROM point p
+      WHERE p.town = NEW.town AND p.zone = NEW.id AND p.kind = 'camera') THEN
+    RAISE EXCEPTION 'R16: a camera is here' USING ERRCODE = 'check_violation', CONSTRAINT = 'camera_zone';
+  END IF;
+  RETURN NEW;
+END
+$$
+;
+CREATE TRIGGER camera_zone AFTER UPDATE ON zone FOR EACH ROW EXECUTE FUNCTION check_camera_zone()
+;
+CREATE TABLE line_point (
+    town UUID NOT NULL,
+    line UUID NOT NULL,
+    name TEXT NOT NULL,
+    point UUID NOT NULL,
+    CONSTRAINT pk_line_point PRIMARY KEY (town, line, name),
+    CONSTRAINT fk_line_point_town_line FOREIGN KEY(town, line) REFERENCES line (town, id),
+    CONSTRAINT fk_line_point_town_point FOREIGN KEY(town, point) REFERENCES point (town, id)
+)
+;
+ALTER TABLE line_point ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON line_point USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, DELETE ON line_point TO streife_app
 ;
 CREATE SCHEMA broker
 ;
@@ -659,6 +1295,34 @@ $$
 REVOKE ALL ON FUNCTION forget_consumed(timestamp) FROM PUBLIC
 ;
 GRANT EXECUTE ON FUNCTION forget_consumed(timestamp) TO streife_app
+;
+CREATE FUNCTION urgent_alarms(towns uuid[]) RETURNS TABLE (town uuid, waiting bigint, stamp numeric) LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+
+    SELECT w.town, count(*) FILTER (WHERE o.is_waiting), coalesce(sum(hashtextextended(o.id::text, o.rev)::numeric), 0)
+    FROM unnest(towns) AS w(town) LEFT JOIN LATERAL (
+        SELECT a.id, a.rev, a.state IN ('raised', 'returned_unaccepted') AS is_waiting FROM alarm a
+        WHERE a.town = w.town AND a.priority = 1 AND a.state <> 'closed'
+        UNION ALL
+        SELECT e.id, e.rev, e.state IN ('stored', 'shown') FROM emergency e
+        WHERE e.town = w.town AND e.state <> 'closed'
+    ) AS o ON true GROUP BY w.town
+
+$$
+;
+REVOKE ALL ON FUNCTION urgent_alarms(uuid[]) FROM PUBLIC
+;
+GRANT EXECUTE ON FUNCTION urgent_alarms(uuid[]) TO streife_app
+;
+CREATE FUNCTION timers_due(at timestamptz) RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+
+    SELECT town FROM job WHERE due_at <= at UNION SELECT town FROM alarm WHERE due_at <= at
+    UNION SELECT town FROM emergency WHERE due_at <= at
+
+$$
+;
+REVOKE ALL ON FUNCTION timers_due(timestamptz) FROM PUBLIC
+;
+GRANT EXECUTE ON FUNCTION timers_due(timestamptz) TO streife_app
 ;
 GRANT USAGE ON SEQUENCE feed_pos TO streife_app
 ;

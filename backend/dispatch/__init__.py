@@ -1,0 +1,1 @@
+"""Reports, incidents, jobs, units and emergencies of the control room (Leitstelle)."""
