@@ -156,8 +156,9 @@ def test_nobody_is_told_recorded_without_room_on_the_disk(site: Site) -> None:
     ("change", "pointer"),
     [
         ({"v": 2}, "/v"), ({"point": ""}, "/point"), ({"point": None}, "/point"), ({"kind": "Panic!"}, "/kind"),
-        ({"level": 4}, "/level"), ({"text": "x" * 2001}, "/text"), ({"level": "2"}, "/level"), ({"occurred_at": "heute"}, "/occurred_at"),
+        ({"level": 4}, "/level"), ({"level": "2"}, "/level"), ({"occurred_at": "heute"}, "/occurred_at"),
         ({"occurred_at": "2026-11-22T05:53:13"}, "/occurred_at"), ({"test": 1}, "/test"),
+        ({"text": "x" * 2001}, "/text"),
         ({"sender": {"clock_offset_ms": "x"}}, "/sender/clock_offset_ms"),
     ],
 )  # fmt: skip
