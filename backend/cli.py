@@ -206,6 +206,45 @@ def replay(state: Path | None, admins: tuple[str, ...], **options: Any) -> None:
     sys.exit(player.run(State.open(state or player.default_state()), asked))
 
 
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dock(arguments: tuple[str, ...]) -> None:
+    """Dockstation: übernimmt Aufnahmen von Bodycams (eigener Rechner, kein Server nötig)."""
+    from bodycam_dock.__main__ import main as program  # noqa: PLC0415
+
+    program.main(args=list(arguments), prog_name="streife dock")
+
+
+@main.command()
+@click.option("--state", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Ordner.")
+@click.option("--server", "url", metavar="URL", help="Adresse des Servers; ohne sie zeichnet das Gateway nur auf.")
+@click.option("--code", help="Anmeldecode, nur beim ersten Start.")
+@click.option("--dc09", metavar="HOST:PORT", help="Für Melderzentralen (SIA DC-09, TCP und UDP).")
+@click.option("--http", metavar="HOST:PORT", help="Für Alarmtasten am Arbeitsplatz und Telefonanlagen.")
+@click.option("--http-certificate", "certificate", type=click.Path(path_type=Path, exists=True), help="PEM, für TLS.")
+@click.option("--http-key", "private_key", type=click.Path(path_type=Path, exists=True), help="PEM, dazu.")
+@click.option("--lines", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Leitungen als JSON.")
+@click.option("--fallback", metavar="URL", help="Wird gerufen, wenn ein Alarm zehn Sekunden ohne Antwort bleibt.")
+@click.option(
+    "--per-peer", type=click.IntRange(1, 10_000), default=8, show_default=True, help="Verbindungen je Adresse."
+)
+def gateway(**options: Any) -> None:
+    """Nimmt Alarme aus dem Gebäude entgegen: erst aufgezeichnet, dann quittiert, dann zum Server."""
+    from backend.gateway.home import GatewayError  # noqa: PLC0415
+    from backend.gateway.process import run, settings_of  # noqa: PLC0415
+    from backend.logs import configure  # noqa: PLC0415
+    from sync.errors import SyncError  # noqa: PLC0415
+
+    configure()
+    folder, url, code = (options.pop(name) for name in ("folder", "url", "code"))
+    try:
+        sys.exit(run(folder, url, code, settings_of(**options)))
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from error
+    except SyncError as error:
+        raise click.ClickException(f"Das Journal lässt sich nicht öffnen: {error}") from error
+
+
 @main.command()
 def openapi() -> None:
     """Schreibt die Beschreibung der API auf die Ausgabe."""

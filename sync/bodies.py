@@ -74,7 +74,8 @@ class SignalReceived(EntryBody, frozen=True, kw_only=True):
     #: K1: signals with the same key are one signal, counted. Made by the receiver, unique within its gateway.
     dedup: Annotated[str, Meta(pattern=r"^[0-9a-f]{32,64}" + END, max_length=64)]
     #: What was odd about it: `unparsed`, `unknown_sender`, `unknown_code`, `unknown_token`, `wrong_clock`,
-    #: `outside_window`, `not_encrypted`, `undecryptable`, `bad_checksum`.
+    #: `outside_window` (may raise, must never calm), `not_encrypted`, `undecryptable`, `bad_checksum`, `key_reused` (an
+    #: HTTP sender's key came with other content), `still_present` (told before: attaches, never raises again).
     flags: Annotated[tuple[Annotated[str, Meta(pattern=r"^[a-z_]{1,40}" + END)], ...], Meta(max_length=16)] = ()
     #: Members of the protocol that are kept for a person, e.g. DC-09 extended data by its letter.
     facts: Annotated[dict[str, str], Meta(max_length=32)] = {}
@@ -88,6 +89,43 @@ class LinkChanged(EntryBody, frozen=True, kw_only=True):
     at: Instant
     #: Last valid frame before `at`; None: there never was one.
     last_seen: Instant | None = None
+
+
+class LineCount(Struct, frozen=True, kw_only=True):
+    """What one sender sent within the hour; polls carry no event and are journaled only here."""
+
+    sender: Label
+    state: Literal["unknown", "online", "late", "lost"]
+    polls: Count = 0
+    signals: Count = 0
+    #: Copies of signals that were answered again and not recorded again (K1).
+    repeats: Count = 0
+
+
+class LinkSummary(EntryBody, frozen=True, kw_only=True):
+    """`link.summary`: what a gateway heard in the hour before `at`; one entry for each 250 lines."""
+
+    since: Instant
+    at: Instant
+    lines: Annotated[tuple[LineCount, ...], Meta(max_length=250)] = ()
+    #: HTTP requests whose token nobody has; they leave nothing else.
+    strangers: Count = 0
+
+
+class FallbackFired(EntryBody, frozen=True, kw_only=True):
+    """`fallback.fired`: the site's own alarm was called, as the server did not take a P1 signal in time."""
+
+    #: Id of the entry `signal.received`; None where it could not be recorded.
+    signal: UUID | None
+    #: No verdict within ten seconds, one that shows it to nobody at once, or no room on the disk.
+    reason: Literal["no_verdict", "refused", "not_recorded"]
+    at: Instant
+    #: The relay box or telephone system answered with 2xx.
+    is_heard: bool
+    #: 0: no address is configured.
+    tries: Count
+    #: The last answer's HTTP status; None where none came.
+    status: Annotated[int, Meta(ge=100, le=999)] | None = None
 
 
 class CameraClock(Struct, frozen=True, kw_only=True):

@@ -6,9 +6,10 @@ Nothing is discarded for tries or age; a failure leaves the journal as it was.
 import random
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from threading import Lock
+from threading import Lock, Thread
 from typing import Final, NamedTuple
 
 import msgspec
@@ -59,6 +60,26 @@ class Exchanged(NamedTuple):
     sent: tuple[WireEntry, ...]
 
 
+class _Standing(NamedTuple):
+    """What a request says beside its entries; `now` apart, the same standing and entries give the same request."""
+
+    incarnation: int
+    acked: int
+    cursor: str | None
+    holds: tuple[str, ...]
+    joins: tuple[Join, ...]
+    limit: int
+    is_plain: bool
+
+
+class _Made(NamedTuple):
+    """A request ready to go, and what it was made from."""
+
+    standing: _Standing
+    batch: Batch | None
+    body: bytes
+
+
 class Client:
     """One journal's way to its server. One exchange at a time, whatever threads call."""
 
@@ -99,6 +120,7 @@ class Client:
         self._is_plain = False
         self._had_bad_seal = False
         self._horizon_at = _NEVER
+        self._ahead: _Made | None = None
 
     def lease(self) -> Lease:
         """A new lease, in use from now on; errors as `Session.lease`."""
@@ -195,10 +217,12 @@ class Client:
 
     def _exchange(self) -> Exchanged:
         while True:
-            batch = self._next_batch()
-            joins = self._journal.joins()
+            standing = self._standing()
+            made = self._made(standing)
+            batch = made.batch
             try:
-                answer = self._post(self._request(batch, joins))
+                with self._making_ahead(made):
+                    answer = self._post(made)
             except TooLarge as error:
                 self._shrink(batch, error)
                 continue
@@ -210,7 +234,7 @@ class Client:
             except NetworkFailure as error:
                 self._note(batch, error)
                 raise
-            self._journal.settle(answer, joined=joins)
+            self._journal.settle(answer, joined=standing.joins)
             if answer.stop is not UNSET:
                 if self._must_repeat(answer.stop, batch):
                     continue
@@ -225,41 +249,86 @@ class Client:
             self._keep_horizon(answer)
             return Exchanged(answer, batch.entries if batch else ())
 
-    def _next_batch(self) -> Batch | None:
-        batch = self._journal.pending(self._pace.limit)
-        if batch is not None and batch.tries >= TRIES_ALONE and len(batch.entries) > 1:
-            return self._journal.pending(1)
-        return batch
-
-    def _request(self, batch: Batch | None, joins: Sequence[Join]) -> ExchangeRequest:
+    def _standing(self) -> _Standing:
         state = self._journal.state()
-        request = ExchangeRequest(
+        return _Standing(
             incarnation=state.incarnation,
+            acked=state.acked,
+            cursor=state.cursor,
+            holds=self._journal.holds(),
+            joins=tuple(self._journal.joins()),
+            limit=self._pace.limit,
+            is_plain=self._is_plain,
+        )
+
+    def _made(self, standing: _Standing) -> _Made:
+        """The request for this standing; the one made ahead where it still fits."""
+        ahead, self._ahead = self._ahead, None
+        return ahead if ahead is not None and ahead.standing == standing else self._make(standing)
+
+    def _make(self, standing: _Standing) -> _Made:
+        """As many of the oldest entries as the limits take; alone, an entry of which the server may have died."""
+        limit = standing.limit
+        while True:
+            batch = self._journal.pending(limit, after=standing.acked)
+            number = len(batch.entries) if batch is not None else 0
+            if batch is not None and batch.tries >= TRIES_ALONE and number > 1:
+                limit = 1
+                continue
+            body = msgspec.json.encode(self._request(standing, batch))
+            if not standing.is_plain:
+                body = _gzip(body)
+            if len(body) <= MAX_COMPRESSED or number <= 1 or standing.is_plain:
+                return _Made(standing, batch, body)
+            limit = number // 2
+
+    @contextmanager
+    def _making_ahead(self, made: _Made) -> Iterator[None]:
+        """While a full batch is under way the next full one is made: the server's time is enough for it.
+
+        It stands on the answer that is expected, `accepted` and nothing pulled; any other answer and it is made again.
+        """
+        if made.batch is None or len(made.batch.entries) < made.standing.limit:
+            yield
+            return
+        last = made.batch.entries[-1].seq
+        if self._journal.state().head_seq < last + made.standing.limit:
+            yield
+            return
+        thread = Thread(target=self._make_ahead, args=(made.standing._replace(acked=last, joins=()),), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+
+    def _make_ahead(self, standing: _Standing) -> None:
+        with suppress(SyncError):  # whatever is wrong with it is found again when it is its turn
+            self._ahead = self._make(standing)
+
+    def _request(self, standing: _Standing, batch: Batch | None) -> ExchangeRequest:
+        request = ExchangeRequest(
+            incarnation=standing.incarnation,
             app=self._app,
             schema=self._schema,
             now=format_instant(self._clock()),
-            last_seq=state.acked,
-            holds=self._journal.holds(),
-            cursor=UNSET if state.cursor is None else state.cursor,
-            joins=tuple(joins),
+            last_seq=standing.acked,
+            holds=standing.holds,
+            cursor=UNSET if standing.cursor is None else standing.cursor,
+            joins=standing.joins,
         )
         if batch is None:
             return request
         last = batch.entries[-1].seq
-        signature = keys.seal(self._session.key, state.source, state.incarnation, last, batch.head)
+        source = self._journal.state().source
+        signature = keys.seal(self._session.key, source, standing.incarnation, last, batch.head)
         return msgspec.structs.replace(
             request, tries=batch.tries, prev=batch.prev.hex(), entries=batch.entries, seal=base64url(signature)
         )
 
-    def _post(self, request: ExchangeRequest) -> ExchangeResponse:
-        body = msgspec.json.encode(request)
-        if self._is_plain:
-            headers = {}
-        else:
-            body, headers = _gzip(body), {"Content-Encoding": "gzip"}
-            if len(body) > MAX_COMPRESSED and len(request.entries) > 1:
-                raise TooLarge(is_ours=True)
-        return decode(self._session.send("POST", "/v1/sync/exchange", body, headers=headers), ExchangeResponse)
+    def _post(self, made: _Made) -> ExchangeResponse:
+        headers = {} if made.standing.is_plain else {"Content-Encoding": "gzip"}
+        return decode(self._session.send("POST", "/v1/sync/exchange", made.body, headers=headers), ExchangeResponse)
 
     def _must_repeat(self, stop: Stop, batch: Batch | None) -> bool:
         """Whether the same entries go once more at once; raises where the source must not go on by itself."""
@@ -301,10 +370,7 @@ class Client:
         number = len(batch.entries) if batch else 0
         if number <= 1:
             raise Refused(413, "too large though it is one entry at most") from error
-        if error.is_ours:
-            self._pace.is_too_large(number)
-        else:
-            self._pace.was_too_large(number, error.max_entries)
+        self._pace.was_too_large(number, error.max_entries)
 
     def _note(self, batch: Batch | None, error: NetworkFailure) -> None:
         if batch is not None and error.was_counted:

@@ -121,14 +121,13 @@ class Unauthorized(SyncError):
 
 
 class TooLarge(SyncError):
-    """The request is too large (413), or, where `is_ours`, was found so before it was sent: fewer entries."""
+    """The request is too large (413): fewer entries."""
 
     can_retry = True
 
-    def __init__(self, *, max_entries: int | None = None, is_ours: bool = False) -> None:
+    def __init__(self, *, max_entries: int | None = None) -> None:
         super().__init__("too large")
         self.max_entries = max_entries
-        self.is_ours = is_ours
 
 
 class Unsupported(SyncError):

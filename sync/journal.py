@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -42,6 +42,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[WireEntry, ...]
     head: bytes
     tries: int
+
+
+class Place(NamedTuple):
+    """Where an entry stands in a chain: what the server's records name it by. `hash` has 32 bytes, `media` are hex."""
+
+    incarnation: int
+    seq: int
+    hash: bytes
+    media: tuple[str, ...]
 
 
 class Journal:
@@ -146,10 +155,13 @@ class Journal:
             writer.finish()
         return len(carried)
 
-    def pending(self, limit: int = MAX_ENTRIES, max_bytes: int = MAX_PLAIN - ENVELOPE_BYTES) -> Batch | None:
+    def pending(
+        self, limit: int = MAX_ENTRIES, max_bytes: int = MAX_PLAIN - ENVELOPE_BYTES, *, after: int | None = None
+    ) -> Batch | None:
         """The oldest entries that the server has not acknowledged, at least one, at most `limit`; None without any.
 
-        Written as JSON they take at most `max_bytes`, unless the first alone takes more.
+        Written as JSON they take at most `max_bytes`, unless the first alone takes more. With `after` they are those
+        behind that entry, as if the server had it.
 
         Raises:
             JournalFrozen: nothing may be sent; also where an entry's body is gone (`gone`), which freezes.
@@ -158,14 +170,15 @@ class Journal:
         with self._store.reading() as db:
             state = ledger.state(db)
             ledger.check_may_send(state)
-            found = list(ledger.stored(db, state.acked, limit))
+            start = state.acked if after is None else after
+            found = list(ledger.stored(db, start, limit))
             if not found:
                 return None
-            prev = ledger.hash_at(db, state.acked)
-            tries = ledger.tries(db, state.acked + 1)
+            prev = ledger.hash_at(db, start)
+            tries = ledger.tries(db, start + 1)
         if found[0].salt is None:
-            self.freeze("gone", state.acked + 1)
-            raise JournalFrozen("gone", state.acked + 1)
+            self.freeze("gone", start + 1)
+            raise JournalFrozen("gone", start + 1)
         entries: list[WireEntry] = []
         room = max_bytes
         for item in found:
@@ -274,6 +287,16 @@ class Journal:
         """Entries of this incarnation behind `after`, in order."""
         with self._store.reading() as db:
             return [item.entry for item in ledger.stored(db, after, limit)]
+
+    def drafts(self, after: int = 0, limit: int = MAX_ENTRIES) -> list[tuple[int, Draft]]:
+        """What was recorded behind `after`, each with its `seq`, in order, without those whose bodies are erased."""
+        with self._store.reading() as db:
+            return [(item.entry.seq, ledger.draft(item)) for item in ledger.stored(db, after, limit) if item.salt]
+
+    def places(self, id_: str) -> tuple[Place, ...]:
+        """Where the entry stands, first in this incarnation, then in earlier ones; they stay when bodies are erased."""
+        with self._store.reading() as db:
+            return tuple(Place(*place) for place in ledger.places(db, id_))
 
     def verdict(self, seq: int) -> Verdict | None:
         """What the server said about an entry, if it was anything but `accepted`."""

@@ -153,6 +153,16 @@ def find(db: sqlite3.Connection, id_: str) -> tuple[Entry, bytes | None] | None:
     return None if row is None else (_entry(row), row[7])
 
 
+def places(db: sqlite3.Connection, id_: str) -> list[tuple[int, int, bytes, tuple[str, ...]]]:
+    """Incarnation, seq, hash and media commitments of every entry with this id, the newest incarnation first."""
+    query = (
+        "SELECT (SELECT incarnation FROM journal), seq, hash, media FROM entry WHERE id = ? UNION ALL"
+        " SELECT incarnation, seq, hash, media FROM former WHERE id = ? ORDER BY 1 DESC"
+    )
+    found = db.execute(query, (id_, id_))
+    return [(incarnation, seq, hash_, tuple(media.split())) for incarnation, seq, hash_, media in found]
+
+
 def hash_at(db: sqlite3.Connection, seq: int) -> bytes:
     """`hash[seq]`; the genesis for 0."""
     query = "SELECT hash FROM entry WHERE seq = ?" if seq else "SELECT genesis FROM journal WHERE 0 = ?"

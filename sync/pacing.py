@@ -34,10 +34,6 @@ class Pace:
         """`number` (at least 2) entries were too many for good, as a 413 said."""
         self._limit = self._ceiling = max(1, min(number // 2, max_entries or number))
 
-    def is_too_large(self, number: int) -> None:
-        """`number` (at least 2) entries are too many this time, because these are large."""
-        self._limit = number // 2
-
 
 def backoff(tries: int, rng: random.Random, *, cap_s: float = BACKOFF_CAP_S, asked_s: float | None = None) -> float:
     """Seconds to wait after `tries` failures before this one: full jitter, at least what the server asked for."""

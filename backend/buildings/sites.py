@@ -28,7 +28,7 @@ from backend.buildings.wire import (
     Site,
     Zone,
 )
-from backend.db import Bulk, Whole, later, rows, write_out
+from backend.db import Bulk, Whole, later, rows, send, write_out
 from backend.dispatch.service import check_new, check_same, lock
 from backend.errors import BadInput, CameraForbidden, ForeignId, NotFound
 from backend.feed import service as feed
@@ -268,7 +268,7 @@ def _keep_line(session: Session, line: LineState, points: list[LinePoint]) -> Se
     kept = replace(line, rev=line.rev + 1)
     LINES.save(session, kept)
     write_out(session)
-    rows(session, "DELETE FROM line_point WHERE line = %(line)s", line=kept.id)
+    send(session, "DELETE FROM line_point WHERE line = %(line)s", line=kept.id)
     for one in points:
         later(session, _LINE_POINT, (session.info["town"], kept.id, one.name, one.point))
     row = wire.LineRow(

@@ -1,6 +1,7 @@
 """Running the slices' rules: all at once, and each by itself where one failed (design/sync.md 4.1)."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 from msgspec import UnsetType
@@ -8,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from backend.db import savepoint
+from backend.db import savepoint, write_out
 from backend.errors import CONSTRAINTS, DomainError, IdReused, NotNow
 from backend.exchange import rules
 from backend.exchange.kinds import KINDS
@@ -20,6 +21,9 @@ from backend.fields import Actor, PersonId, SourceId
 from sync.bodies import EntryBody
 
 logger = structlog.get_logger()
+
+#: Entries whose rows go out together: each statement more costs a tenth of a millisecond (measured).
+_PART: Final = 50
 
 
 def foresee(session: Session, source: Sender, arriving: Sequence[Arriving], parked_seq: int | None) -> list[Ruling]:
@@ -35,18 +39,29 @@ def warm(session: Session, arriving: Sequence[Arriving]) -> None:
             kind.warm(session)
 
 
+def asks(arriving: Sequence[Arriving], rulings: Sequence[Ruling]) -> bool:
+    """Whether a slice that is to take effect asks the database on the way."""
+    return any(
+        one.ruling is None and ruling == ACCEPTED and KINDS[one.received.kind].asks
+        for one, ruling in zip(arriving, rulings, strict=True)
+    )
+
+
 def take_effect(session: Session, actor: Actor, arriving: Sequence[Arriving], rulings: Sequence[Ruling]) -> None:
     """Each entry foreseen as accepted has its effect in this transaction.
 
     Services have no effect outside the transaction: where one raises, the caller rolls all back and comes again with
-    `apply_carefully`.
+    `apply_carefully`. Inside `streaming` PostgreSQL writes one part of a batch while the slices work on the next.
 
     Raises:
         Exception: whatever a slice raises.
     """
-    for one, ruling in zip(arriving, rulings, strict=True):
+    for number, (one, ruling) in enumerate(zip(arriving, rulings, strict=True), 1):
         if one.ruling is None and ruling == ACCEPTED:
             _call(session, actor, one.received, one.body)
+        if number % _PART == 0:
+            write_out(session)
+    write_out(session)
 
 
 def apply_carefully(

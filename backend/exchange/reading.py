@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -57,6 +57,7 @@ def prepare(
     source: Sender,
     new: Sequence[Folded],
     wires: Sequence[WireEntry],
+    leases: Sequence[PersonsLease],
     *,
     is_careful: bool,
     now: datetime,
@@ -65,7 +66,6 @@ def prepare(
 
     Their ids are claimed; not `is_careful`, one that is known fails the transaction when it is written.
     """
-    leases = _leases(session, source)
     effects = [
         (source.town, source.id, UUID(o.entry.id), bytes.fromhex(o.entry.commitment), source.incarnation, o.entry.seq)
         for o in new
@@ -112,7 +112,8 @@ def judge_again(
         received_at=entry.received_at,
         media=msgspec.json.decode(private.media, type=tuple[WireMedia, ...]) if private.media else (),
     )
-    return received, *_read(received, entry.v, private.body, source.kind, _leases(session, source))
+    leases = persons_leases(rows(session, LEASES, id=source.id))
+    return received, *_read(received, entry.v, private.body, source.kind, leases)
 
 
 def standing(row: object) -> Ruling:
@@ -127,16 +128,13 @@ def subject_of(body: EntryBody) -> tuple[str, str] | None:
     return (body.subject.type, body.subject.id) if isinstance(body.subject, Subject) else None
 
 
-_LEASES: Final = "SELECT person, roles, issued_at, expires_at FROM lease WHERE source = %(source)s"
+#: Who had the source `id`, and when; a dock's and a gateway's leases name nobody.
+LEASES: Final = "SELECT person, roles, issued_at, expires_at FROM lease WHERE source = %(id)s"
 
 
-def _leases(session: Session, source: Sender) -> list[PersonsLease]:
-    if source.kind != "phone":
-        return []
-    return [
-        PersonsLease(row.person, frozenset(map(Role, row.roles)), row.issued_at, row.expires_at)
-        for row in rows(session, _LEASES, source=source.id)
-    ]
+def persons_leases(found: Sequence[Any]) -> list[PersonsLease]:
+    """The rows of `LEASES`, as the rules take them."""
+    return [PersonsLease(row.person, frozenset(map(Role, row.roles)), row.issued_at, row.expires_at) for row in found]
 
 
 def _repeated(session: Session, source: Sender, again: Sequence[Folded]) -> dict[int, Ruling]:

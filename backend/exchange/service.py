@@ -12,15 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backend.db import rows, streaming, write_out
+from backend.db import rows, rows_of_both, send, streaming, write_out
 from backend.errors import BadEnvelope, NotNow
-from backend.exchange.applying import apply_carefully, foresee, take_effect, warm
+from backend.exchange.applying import apply_carefully, asks, foresee, take_effect, warm
 from backend.exchange.changes import Pulled, pull
-from backend.exchange.reading import STANDING, pointer, prepare, standing
-from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, Ruling, is_for_all, is_worth_repeating
+from backend.exchange.reading import LEASES, STANDING, persons_leases, pointer, prepare, standing
+from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, PersonsLease, Ruling, is_for_all, is_worth_repeating
 from backend.exchange.storing import keep_branch, seal_kept, store
 from backend.exchange.tables import JournalEntryRow
 from backend.exchange.wire import Sender
+from backend.feed.rules import START
 from backend.fields import Actor
 from backend.identity.sources import wipe
 from sync.admission import Arrived, Known, decide
@@ -50,10 +51,8 @@ class Admitted(NamedTuple):
     last_seq: int
     verdicts: tuple[Verdict, ...] = ()
     stop: Stop | None = None
-    #: The chain's hash at `last_seq` where this batch moved it.
-    head: bytes | None = None
-    #: Entries of this batch that are held or parked.
-    opened: int = 0
+    #: Whether this batch moved it.
+    has_moved: bool = False
 
 
 def exchange(
@@ -83,12 +82,13 @@ def exchange(
         raise BadEnvelope(field=pointer(error.field), detail=error.reason) from error
     assert actor.source is not None  # noqa: S101 - the right `source` lets only devices through
     pulled = None if is_locked_out else pull(session, actor, request, secret)
+    contact = _contact(actor, request, pulled, now)
     if request.entries or is_locked_out:
-        admitted = admit(session, actor, request, is_careful=is_careful, now=now)
+        admitted = admit(session, actor, request, contact, is_careful=is_careful, now=now)
     else:
         admitted = Admitted(_last_seq(session, actor, request))
-    if pulled is not None:
-        _note(session, actor, request, pulled, admitted, now)
+    if pulled is not None and not admitted.has_moved:
+        send(session, _TOUCH, stale=now - CONTACT_EVERY, **contact)
     control = (wipe(actor.source, record_key),) if admitted.stop is not None and admitted.stop.code == "revoked" else ()
     return ExchangeResponse(
         now=format_instant(now),
@@ -145,35 +145,36 @@ _MOVE: Final = (
 _TOUCH: Final = "UPDATE source SET" + _CONTACT + " AND (last_contact_at IS NULL OR last_contact_at < %(stale)s)"
 
 
-def _note(
-    session: Session, actor: Actor, request: ExchangeRequest, pulled: Pulled, admitted: Admitted, now: datetime
-) -> None:
-    """Where the source stands, what it confirmed and holds; an idle one is written at most once a minute."""
-    rows(
-        session,
-        _TOUCH if admitted.head is None else _MOVE,
-        id=actor.source,
-        seq=admitted.last_seq,
-        head=admitted.head,
-        opened=admitted.opened,
-        now=now,
-        stale=now - CONTACT_EVERY,
-        xid=pulled.confirmed.xid,
-        pos=pulled.confirmed.pos,
-        holds=list(request.holds),
-        app=request.app,
-        schema=request.schema,
-    )
+def _contact(actor: Actor, request: ExchangeRequest, pulled: Pulled | None, now: datetime) -> dict[str, object]:
+    """What the source confirmed and holds; one that is locked out confirms nothing."""
+    confirmed = START if pulled is None else pulled.confirmed
+    return {
+        "id": actor.source,
+        "now": now,
+        "xid": confirmed.xid,
+        "pos": confirmed.pos,
+        "holds": list(request.holds),
+        "app": request.app,
+        "schema": request.schema,
+    }
 
 
-def admit(session: Session, actor: Actor, request: ExchangeRequest, *, is_careful: bool, now: datetime) -> Admitted:
+def admit(
+    session: Session,
+    actor: Actor,
+    request: ExchangeRequest,
+    contact: dict[str, object],
+    *,
+    is_careful: bool,
+    now: datetime,
+) -> Admitted:
     """The batch is stored, with a verdict for each entry, or a stop says why not; nothing is committed yet.
 
     Raises:
         BadEnvelope: an entry breaks the form of design/sync.md 2.1; nothing was applied.
         NotNow: the database cannot work now; nothing was applied.
     """
-    source, key = _lock(session, actor, request.incarnation)  # 3
+    source, key, leases = _lock(session, actor, request.incarnation)  # 3
     folded, signature = _verified(source.id, key, request)  # 4
     if folded is None:
         return Admitted(source.last_seq, stop=Stop(code="bad_seal"))
@@ -187,24 +188,34 @@ def admit(session: Session, actor: Actor, request: ExchangeRequest, *, is_carefu
     if not new:
         return Admitted(source.last_seq, tuple(verdicts))
     wires = request.entries[decision.new :]
-    arriving = prepare(session, source, new, wires, is_careful=is_careful, now=now)  # 6
+    arriving = prepare(session, source, new, wires, leases, is_careful=is_careful, now=now)  # 6
     parked_seq = request.entries[0].seq if request.tries >= TRIES_PARKED else None
+
+    def move(rulings: list[Ruling]) -> None:
+        seal_kept(session, source, new[-1], signature, now)
+        opened = sum(ruling.is_open for ruling in rulings)
+        send(session, _MOVE, seq=new[-1].entry.seq, head=new[-1].hash, opened=opened, **contact)
+        write_out(session)  # the feed's row of the journal is the last
+
     if is_careful:
         rulings = apply_carefully(session, actor, source, arriving, parked_seq)
         store(session, source, arriving, rulings, now)  # 7
-        seal_kept(session, source, new[-1], signature, now)
+        move(rulings)
     else:
         rulings = foresee(session, source, arriving, parked_seq)
         warm(session, arriving)
+        is_asking = asks(arriving, rulings)
         with streaming(session):
             store(session, source, arriving, rulings, now)  # PostgreSQL writes the journal while the slices run
             write_out(session)
+            if not is_asking:
+                take_effect(session, actor, arriving, rulings)
+                move(rulings)
+        if is_asking:
             take_effect(session, actor, arriving, rulings)
-            seal_kept(session, source, new[-1], signature, now)
-            write_out(session)
+            move(rulings)
     verdicts += [_verdict(a.received.seq, r) for a, r in zip(arriving, rulings, strict=True) if r != ACCEPTED]
-    opened = sum(ruling.is_open for ruling in rulings)
-    return Admitted(new[-1].entry.seq, tuple(verdicts), head=new[-1].hash, opened=opened)
+    return Admitted(new[-1].entry.seq, tuple(verdicts), has_moved=True)
 
 
 class _Key(NamedTuple):
@@ -227,11 +238,11 @@ def lock(session: Session, source: UUID) -> Sender:
     return Sender(*row[:-2])
 
 
-def _lock(session: Session, actor: Actor, incarnation: int) -> tuple[Sender, _Key]:
-    (row,) = rows(session, _LOCK, id=actor.source, incarnation=incarnation)
+def _lock(session: Session, actor: Actor, incarnation: int) -> tuple[Sender, _Key, list[PersonsLease]]:
+    (row,), leases = rows_of_both(session, _LOCK, LEASES, id=actor.source, incarnation=incarnation)
     if row.spki is None:
         raise BadEnvelope(field="/incarnation", detail="this source never had this incarnation")
-    return Sender(*row[:-2]), _Key(incarnation, row.spki, row.genesis)
+    return Sender(*row[:-2]), _Key(incarnation, row.spki, row.genesis), persons_leases(leases)
 
 
 def _verified(source: UUID, key: _Key, request: ExchangeRequest) -> tuple[list[Folded] | None, bytes]:

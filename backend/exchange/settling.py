@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Select, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backend.db import rows, sessions_of
+from backend.db import send, sessions_of
 from backend.errors import NotNow
 from backend.exchange import rules
 from backend.exchange.applying import apply_alone
@@ -103,7 +103,7 @@ def settle_source(session: Session, source: SourceId, due: frozenset[Place], *, 
         settled += 1
         if settled == BATCH:
             break
-    rows(session, "UPDATE source SET unsettled = unsettled - %(settled)s WHERE id = %(id)s", settled=settled, id=source)
+    send(session, "UPDATE source SET unsettled = unsettled - %(settled)s WHERE id = %(id)s", settled=settled, id=source)
     return settled
 
 

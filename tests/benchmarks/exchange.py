@@ -2,8 +2,10 @@
 
 Both are durable, both push 10,000 documents of some 587 bytes in batches of 100 over loopback HTTP from one process.
 PouchDB has up to ten batches in flight; a source of ours has one, so a town's phones are measured too: four at once.
-Ours has seal, chain, rules, two scopes and log on; worker and beat run as they do in `streife up`. Filling the local
-store is outside both clocks. Bytes are those at the server's sockets with HTTP headers, both directions.
+Ours has seal, chain, rules, two scopes and log on; worker and beat run as they do in `streife up`.
+Each run has fresh server processes and empty stores (as design/sync.md 7), warmed by 1,000 documents, ours and the
+peer's alike. Filling the local store is outside both clocks, and the disk has nothing left to write before. Bytes are
+those at the server's sockets with HTTP headers, both directions.
 """
 
 import json
@@ -40,15 +42,13 @@ SCRIPT = Path(__file__).parent / "peers" / "pouchdb.mjs"
 def run() -> list[dict[str, object]]:
     cache = install_peer()
     ours, four, theirs = [], [], []
-    with running("api", "worker", "beat") as server:
-        setup.import_catalogue(server.server, server.town, None)
-        push(server, 1, ENTRIES // 10)  # a warm-up
-        for number in range(ROUNDS):
-            ours.append(push(server, 1, ENTRIES))
-            if cache is not None:
-                theirs.append(push_peer(cache))
-            four.append(push(server, 4, ENTRIES))
-            print(f"Runde {number + 1}: {ours[-1]} {four[-1]} {theirs[-1:]}", file=sys.stderr)
+    for number in range(ROUNDS):
+        ours.append(push_fresh(1))
+        if cache is not None:
+            os.sync()
+            theirs.append(push_peer(cache))
+        four.append(push_fresh(4))
+        print(f"Runde {number + 1}: {ours[-1]} {four[-1]} {theirs[-1:]}", file=sys.stderr)
     peer = PEER if theirs else None
     return [
         result(
@@ -71,6 +71,14 @@ def run() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def push_fresh(phones: int) -> dict[str, float]:
+    """`push` of all entries to a server that was started for it and has taken a tenth of them before."""
+    with running("api", "worker", "beat") as server:
+        setup.import_catalogue(server.server, server.town, None)
+        push(server, 1, ENTRIES // 10)
+        return push(server, phones, ENTRIES)
+
+
 def push(server: Running, phones: int, count: int) -> dict[str, float]:
     """New phones record `count` offences between them, then send them at the same time; only the sending is timed."""
     traffic, share = Traffic(), count // phones
@@ -87,6 +95,7 @@ def push(server: Running, phones: int, count: int) -> dict[str, float]:
             client.exchange_once()
 
     threads = [threading.Thread(target=send, args=pair) for pair in ready]
+    os.sync()
     before, cpu, began = traffic.bytes, server.cpu_s(), time.perf_counter()
     for thread in threads:
         thread.start()

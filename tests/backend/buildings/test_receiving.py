@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from backend.fields import uuid7
 from sync.entry import format_instant
 from tests.backend.buildings.house import House, signal
 from tests.backend.exchange.conftest import Sender
@@ -188,6 +189,46 @@ def test_an_older_state_of_a_link_does_not_replace_a_newer(house: House) -> None
 def test_a_link_of_an_unknown_sender_is_kept(house: House) -> None:
     house.tell(link("online", sender="0815"), kind="link.changed")
     assert (1, "unknown") == (counted(house, "link_change"), house.board()["lines"][0]["link"])
+
+
+def test_a_gateways_hour_is_kept(house: House) -> None:
+    at = format_instant(datetime.now(UTC))
+    lines = [{"sender": "1234", "state": "online", "polls": 60, "signals": 1, "repeats": 2}]
+    answer = house.tell({"since": at, "at": at, "lines": lines, "strangers": 3}, kind="link.summary")
+    assert [] == answer["verdicts"]
+    with house.world.sessions.begin() as session:
+        row = session.execute(text("SELECT lines, strangers FROM link_summary")).one()
+    assert (lines, 3) == tuple(row)
+
+
+def fallback(signal_id: str | None, **changes) -> dict:
+    at = format_instant(datetime.now(UTC))
+    return {"signal": signal_id, "reason": "no_verdict", "at": at, "is_heard": True, "tries": 1} | changes
+
+
+def test_a_fallback_that_was_called_stands_at_its_alarm_and_incident(house: House) -> None:
+    house.tell(signal())
+    (alarm,) = house.alarms()
+    house.tell(fallback(alarm["id"]), fallback(alarm["id"], is_heard=False), kind="fallback.fired")
+    (again,) = house.alarms()
+    assert ("fallback fallback_unheard", 1, "raised") == (again["flags"], again["count"], again["state"])
+    notes = house.get(f"/v1/incidents/{alarm['incident']}")["notes"]
+    text_ = "Rückfallebene des Gateways ausgelöst (keine Antwort des Servers)"
+    assert {text_, f"{text_}, aber nicht gehört"} == {one["text"] for one in notes}
+
+
+def test_a_fallback_without_its_signal_is_a_p1_itself(house: House) -> None:
+    house.tell(fallback(None, reason="not_recorded"), fallback(str(uuid7())), kind="fallback.fired")
+    (alarm,) = house.alarms()
+    assert ("fallback", 1, 2) == (alarm["kind"], alarm["priority"], alarm["count"])
+    assert 1 == len(house.board()["incidents"])
+
+
+def test_the_office_and_the_desk_learn_of_a_rejected_entry_by_the_feed_too(house: House) -> None:
+    cursor = house.board()["cursor"]
+    house.tell(signal() | {"level": 9})
+    page = house.get(f"/v1/feed?after={cursor}")
+    assert ["task"] == [one["type"] for one in page["changes"] if one["scope"] == "desk"]
 
 
 # --- many ---

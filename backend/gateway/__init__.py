@@ -1,0 +1,1 @@
+"""The source in the building's network: receives alarms, records them, and only then answers."""

@@ -1,0 +1,1 @@
+"""One file a camera model: how to read its card, and how to erase a file."""
