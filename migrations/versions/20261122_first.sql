@@ -65,13 +65,13 @@ CREATE TABLE alarm (
 ;
 CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
-CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
-;
 CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
-CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
+CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 ;
 CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+;
+CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -109,9 +109,9 @@ CREATE TABLE signal (
     CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
 )
 ;
-CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
-;
 CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
+;
+CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
 ;
 ALTER TABLE signal ENABLE ROW LEVEL SECURITY
 ;
@@ -169,6 +169,29 @@ CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON link_change FOR EACH ROW EXE
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON link_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 ;
+CREATE TABLE link_summary (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    since TIMESTAMP WITH TIME ZONE NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    lines JSONB NOT NULL,
+    strangers BIGINT NOT NULL,
+    CONSTRAINT pk_link_summary PRIMARY KEY (town, id)
+)
+;
+CREATE INDEX ix_link_summary_source ON link_summary (town, source, at)
+;
+ALTER TABLE link_summary ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON link_summary USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON link_summary TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON link_summary FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON link_summary FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
 CREATE TABLE incident (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -200,9 +223,9 @@ CREATE TABLE incident (
     CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
 )
 ;
-CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
-;
 CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
+;
+CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
 ;
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY
 ;
@@ -636,6 +659,41 @@ CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON log_record FOR EACH ROW EXEC
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON log_record FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 ;
+CREATE TABLE media (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    entry UUID NOT NULL,
+    sha256 BYTEA,
+    size BIGINT NOT NULL,
+    type TEXT NOT NULL,
+    chunks BYTEA,
+    state TEXT NOT NULL,
+    rev BIGINT NOT NULL,
+    expected_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    object UUID,
+    stored_at TIMESTAMP WITH TIME ZONE,
+    receipt UUID,
+    described_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_media PRIMARY KEY (town, id),
+    CONSTRAINT ck_media_state CHECK (state IN ('awaiting', 'stored', 'removed')),
+    CONSTRAINT ck_media_removed CHECK ((state = 'removed') = (sha256 IS NULL)),
+    CONSTRAINT ck_media_stored CHECK ((state = 'stored') = (object IS NOT NULL)),
+    CONSTRAINT ck_media_sha256 CHECK (octet_length(sha256) = 32),
+    CONSTRAINT ck_media_chunks CHECK (octet_length(chunks) %% 32 = 0),
+    CONSTRAINT ck_media_size CHECK (size >= 0)
+)
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
+;
+CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+ALTER TABLE media ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (state, sha256, chunks, object, stored_at, receipt, described_at, rev) ON media TO streife_app
+;
 CREATE TABLE offence (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -681,7 +739,7 @@ ALTER TABLE offence ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON offence USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT ON offence TO streife_app
+GRANT SELECT, INSERT, UPDATE (rev, media_state) ON offence TO streife_app
 ;
 CREATE TABLE catalogue_import (
     town UUID NOT NULL,
@@ -813,9 +871,9 @@ CREATE TABLE job (
     CONSTRAINT ck_job_state CHECK (state IN ('proposed', 'sent', 'delivered', 'accepted', 'en_route', 'on_scene', 'timed_out', 'declined', 'withdrawn', 'done'))
 )
 ;
-CREATE INDEX ix_job_incident ON job (town, incident)
-;
 CREATE INDEX ix_job_due ON job (town, due_at) WHERE due_at IS NOT NULL
+;
+CREATE INDEX ix_job_incident ON job (town, incident)
 ;
 ALTER TABLE job ENABLE ROW LEVEL SECURITY
 ;
@@ -961,6 +1019,31 @@ ALTER TABLE log_private ENABLE ROW LEVEL SECURITY
 CREATE POLICY own_town ON log_private USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT, DELETE ON log_private TO streife_app
+;
+CREATE TABLE media_upload (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    size BIGINT NOT NULL,
+    object UUID NOT NULL,
+    durable_offset BIGINT NOT NULL,
+    writer BIGINT NOT NULL,
+    tail BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_media_upload PRIMARY KEY (town, id),
+    CONSTRAINT fk_media_upload_town_id FOREIGN KEY(town, id) REFERENCES media (town, id),
+    CONSTRAINT ck_media_upload_durable_offset CHECK (durable_offset BETWEEN 0 AND size),
+    CONSTRAINT ck_media_upload_tail CHECK (octet_length(tail) < 65536)
+)
+;
+CREATE INDEX ix_media_upload_source ON media_upload (town, source)
+;
+ALTER TABLE media_upload ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media_upload USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
 ;
 CREATE TABLE catalogue_entry (
     town UUID NOT NULL,
@@ -1133,9 +1216,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE INDEX ix_lease_source ON lease (town, source, person)
-;
 CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
+;
+CREATE INDEX ix_lease_source ON lease (town, source, person)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
