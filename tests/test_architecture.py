@@ -244,9 +244,18 @@ def test_sources_code_imports_nothing_of_the_server() -> None:
     for path in files("sync"):
         ours = {m for m in imports(path) if m.partition(".")[0] in OURS and not m.startswith("sync")}
         assert ours == set(), name_of(path)
-    for path in files("bodycam_dock", "backend/gateway"):
+    for path in files("bodycam_dock"):
         ours = {m.partition(".")[0] for m in imports(path)} & set(OURS)
-        assert ours <= {"sync", "bodycam_dock"} or "gateway" in path.parts, name_of(path)
+        assert ours <= {"sync", "bodycam_dock"}, name_of(path)
+    shared = {"backend.fields", "backend.bodies"}
+    for path in files("backend/gateway"):
+        ours = {m for m in imports(path) if m.partition(".")[0] in OURS}
+        assert {m for m in ours if not m.startswith(("sync", "backend.gateway"))} <= shared, name_of(path)
+
+
+def test_aes_has_one_door_in_the_gateway() -> None:
+    using = {name_of(p) for p in files("backend/gateway") if any(m.startswith("cryptography") for m in imports(p))}
+    assert using == {"backend/gateway/aes.py"}
 
 
 def test_cryptography_and_http_have_one_door_each_in_sync() -> None:

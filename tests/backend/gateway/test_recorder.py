@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,8 +168,6 @@ def test_a_disk_that_is_really_full_answers_nobody(path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: mounting a small disk needs root")
 def test_enospc_answers_nobody_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    import subprocess
-
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(
@@ -203,8 +202,10 @@ def watched(seq: int, since_s: float = 0.0) -> Watched:
 
 @pytest.mark.parametrize(
     ("verdict", "after_s", "reasons"),
-    [(None, 9.9, []), (None, 10.0, ["no_verdict"]), ("accepted", 99.0, []), ("held", 0.0, ["refused"]), ("parked", 0.0, ["refused"]),
-     ("rejected", 0.0, ["refused"]), ("conflict", 0.0, ["refused"])],
+    [
+        (None, 9.9, []), (None, 10.0, ["no_verdict"]), ("accepted", 99.0, []), ("held", 0.0, ["refused"]),
+        ("parked", 0.0, ["refused"]), ("rejected", 0.0, ["refused"]), ("conflict", 0.0, ["refused"]),
+    ],
 )  # fmt: skip
 def test_when_the_fallback_fires(path: Path, verdict: str | None, after_s: float, reasons: list[str]) -> None:
     journal = Journal.open(path, reserve_bytes=0)
