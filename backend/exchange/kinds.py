@@ -12,7 +12,12 @@ from backend.offences.wire import OffenceRecorded
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "offence.recorded": Kind(
-            right="offence:C", v=1, body=OffenceRecorded, apply=offences.record, warm=catalogue.in_force
+            right="offence:C",
+            v=1,
+            body=OffenceRecorded,
+            apply=offences.record,
+            warm=catalogue.in_force,
+            asks=False,
         )
     }
 )

@@ -58,5 +58,8 @@ class Kind(Struct, frozen=True):
     apply: Callable[[Session, Actor, Received, Any], None]
     #: What its slice reads once a transaction, so that applying an entry asks the database nothing.
     warm: Callable[[Session], object] | None = None
+    #: Whether the use case asks the database while it applies an entry. One that does not is run while PostgreSQL still
+    #: writes the journal, where no statement can be asked for its rows.
+    asks: bool = True
     #: One pure function for each step v → v + 1, the first from v = 1.
     upcasts: tuple[Callable[[bytes], bytes], ...] = ()
