@@ -49,6 +49,8 @@ class DomainError(Exception):
     advice: ClassVar[str]
     #: As a verdict of an entry: a conflict is decided by a person, anything else is rejected.
     is_conflict: ClassVar[bool] = False
+    #: After how many seconds the same request may succeed.
+    retry_after: ClassVar[int | None] = None
 
     def __init__(
         self,
@@ -71,6 +73,10 @@ class DomainError(Exception):
     def type(cls) -> str:
         """The address that explains this problem, e.g. `/problems/409.1`."""
         return f"/problems/{cls.status}.{cls.number}"
+
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer that a protocol asks for."""
+        return {"retry-after": str(self.retry_after)} if self.retry_after is not None else {}
 
     def problem(self) -> Problem:
         """The answer's body."""
@@ -258,6 +264,90 @@ class Defect(DomainError):
 
     status, number, code = 500, 1, "defect"
     advice = "Auf dem Server ist ein Fehler aufgetreten. Bitte die genannte Nummer der Administration melden."
+
+
+class UploadStalled(DomainError):
+    """No byte of the body came for too long; what is durable stays."""
+
+    status, number, code = 408, 40, "upload_stalled"
+    advice = "Die Übertragung stand still und wurde beendet. Bitte ab dem bestätigten Stand fortsetzen."
+
+
+class EntryUnknown(DomainError):
+    """No admitted entry of this source names this file."""
+
+    status, number, code = 409, 40, "entry_unknown"
+    advice = "Zu dieser Datei liegt kein angenommener Eintrag vor. Bitte zuerst den Eintrag senden."
+
+
+class WrongOffset(DomainError):
+    """The upload stands at another offset than the request begins at."""
+
+    status, number, code = 409, 41, "wrong_offset"
+    advice = "Der Server hat einen anderen Stand der Datei. Bitte ab dem genannten Stand fortsetzen."
+
+    def headers(self) -> dict[str, str]:
+        """The offset that stands, as tus tells it."""
+        return {"upload-offset": str(self.facts["offset"])}
+
+
+class WriterReplaced(DomainError):
+    """A newer request writes this upload now; what this one sent and was not told durable is dropped."""
+
+    status, number, code = 409, 42, "writer_replaced"
+    advice = "Eine neuere Verbindung setzt diese Übertragung fort. Bitte den Stand neu abfragen."
+
+
+class UploadGone(DomainError):
+    """This upload has ended without its file: it was terminated, took too long, or the file was deleted by law."""
+
+    status, number, code = 410, 40, "upload_gone"
+    advice = "Diese Übertragung gibt es nicht mehr. Bitte die Datei neu anmelden, falls sie noch gebraucht wird."
+
+
+class WrongTusVersion(DomainError):
+    """The request does not say that it speaks tus 1.0.0."""
+
+    status, number, code = 412, 40, "wrong_tus_version"
+    advice = "Das Gerät spricht eine andere Fassung des Übertragungsprotokolls. Bitte die App aktualisieren."
+
+    def headers(self) -> dict[str, str]:
+        """The versions known here, as tus tells them."""
+        return {"tus-version": "1.0.0"}
+
+
+class NotAPiece(DomainError):
+    """The body of a PATCH is not named a piece of a file, or it is packed."""
+
+    status, number, code = 415, 40, "not_a_piece"
+    advice = "So werden Dateien hier nicht angenommen. Bitte als application/offset+octet-stream senden."
+
+
+class TooManyUploads(DomainError):
+    """This source has as many unfinished uploads as it may."""
+
+    status, number, code = 429, 40, "too_many_uploads"
+    advice = "Zu viele Dateien sind gleichzeitig unterwegs. Bitte eine davon erst zu Ende senden."
+    retry_after = 10
+
+
+class WrongBytes(DomainError):
+    """What arrived is not what its digest says; the offset stays where it was."""
+
+    status, number, code = 460, 40, "wrong_bytes"
+    advice = "Die Datei kam verändert an. Bitte ab dem genannten Stand erneut senden."
+
+    def headers(self) -> dict[str, str]:
+        """The offset that stands, as tus tells it."""
+        return {"upload-offset": str(self.facts["offset"])}
+
+
+class NoRoom(DomainError):
+    """The disk has no room for it; what is durable stays."""
+
+    status, number, code = 507, 40, "no_room"
+    advice = "Der Speicher des Servers ist voll. Bitte die Administration rufen; nichts ging verloren."
+    retry_after = 60
 
 
 class NotNow(DomainError):

@@ -5,6 +5,7 @@ import backend.exchange.tables
 import backend.feed.tables
 import backend.identity.tables
 import backend.log.tables
+import backend.media.tables
 import backend.offences.tables
 import backend.sweeps
 import backend.work.tables  # noqa: F401 - declared by being imported

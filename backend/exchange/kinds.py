@@ -18,6 +18,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             apply=offences.record,
             warm=catalogue.in_force,
             asks=False,
+            media_arrived=offences.media_arrived,
         )
     }
 )

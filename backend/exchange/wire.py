@@ -9,8 +9,10 @@ from msgspec import Struct
 from sqlalchemy.orm import Session
 
 from backend.fields import Actor
+from backend.media.wire import Arrived
 from sync.bodies import EntryBody
 from sync.exchange import WireMedia
+from sync.keys import SourceKey
 
 
 class Sender(NamedTuple):
@@ -61,5 +63,8 @@ class Kind(Struct, frozen=True):
     #: Whether the use case asks the database while it applies an entry. One that does not is run while PostgreSQL still
     #: writes the journal, where no statement can be asked for its rows.
     asks: bool = True
+    #: What follows when a file of the entry is stored, in that transaction: the id of the record that is its receipt,
+    #: signed by the given record key, or None where the kind gives none. MUST raise nothing that passes by itself.
+    media_arrived: Callable[[Session, Arrived, SourceKey], UUID | None] | None = None
     #: One pure function for each step v → v + 1, the first from v = 1.
     upcasts: tuple[Callable[[bytes], bytes], ...] = ()

@@ -340,6 +340,41 @@ CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON log_record FOR EACH ROW EXEC
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON log_record FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 ;
+CREATE TABLE media (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    entry UUID NOT NULL,
+    sha256 BYTEA,
+    size BIGINT NOT NULL,
+    type TEXT NOT NULL,
+    chunks BYTEA,
+    state TEXT NOT NULL,
+    rev BIGINT NOT NULL,
+    expected_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    object UUID,
+    stored_at TIMESTAMP WITH TIME ZONE,
+    receipt UUID,
+    described_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_media PRIMARY KEY (town, id),
+    CONSTRAINT ck_media_state CHECK (state IN ('awaiting', 'stored', 'removed')),
+    CONSTRAINT ck_media_removed CHECK ((state = 'removed') = (sha256 IS NULL)),
+    CONSTRAINT ck_media_stored CHECK ((state = 'stored') = (object IS NOT NULL)),
+    CONSTRAINT ck_media_sha256 CHECK (octet_length(sha256) = 32),
+    CONSTRAINT ck_media_chunks CHECK (octet_length(chunks) %% 32 = 0),
+    CONSTRAINT ck_media_size CHECK (size >= 0)
+)
+;
+CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
+;
+ALTER TABLE media ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (state, sha256, chunks, object, stored_at, receipt, described_at, rev) ON media TO streife_app
+;
 CREATE TABLE offence (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -385,7 +420,7 @@ ALTER TABLE offence ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON offence USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT ON offence TO streife_app
+GRANT SELECT, INSERT, UPDATE (rev, media_state) ON offence TO streife_app
 ;
 CREATE TABLE catalogue_import (
     town UUID NOT NULL,
@@ -519,6 +554,31 @@ ALTER TABLE log_private ENABLE ROW LEVEL SECURITY
 CREATE POLICY own_town ON log_private USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT, DELETE ON log_private TO streife_app
+;
+CREATE TABLE media_upload (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    size BIGINT NOT NULL,
+    object UUID NOT NULL,
+    durable_offset BIGINT NOT NULL,
+    writer BIGINT NOT NULL,
+    tail BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_media_upload PRIMARY KEY (town, id),
+    CONSTRAINT fk_media_upload_town_id FOREIGN KEY(town, id) REFERENCES media (town, id),
+    CONSTRAINT ck_media_upload_durable_offset CHECK (durable_offset BETWEEN 0 AND size),
+    CONSTRAINT ck_media_upload_tail CHECK (octet_length(tail) < 65536)
+)
+;
+CREATE INDEX ix_media_upload_source ON media_upload (town, source)
+;
+ALTER TABLE media_upload ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media_upload USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
 ;
 CREATE TABLE catalogue_entry (
     town UUID NOT NULL,
