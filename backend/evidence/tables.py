@@ -121,8 +121,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$""",
-    "CREATE TRIGGER assignments AFTER UPDATE ON training_certificate"
-    " FOR EACH ROW EXECUTE FUNCTION check_assignments()",
+    "CREATE TRIGGER assignments AFTER UPDATE ON training_certificate FOR EACH ROW EXECUTE FUNCTION check_assignments()",
 )
 for _statement in _TRIGGERS:
     event.listen(table_of(AssignmentRow), "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
