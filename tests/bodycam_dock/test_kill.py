@@ -56,12 +56,21 @@ def finish(dock: Dock, card: CameraCard) -> None:
     assert [] == list((dock.state / "spool").iterdir())
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
+#: Run each time; the others each night.
+SHORT = {("copy", "after"), ("in_place", "before"), ("record_clip", "after"), ("append", "after"), ("patch", "after"),
+         ("verified", "after"), ("receive_clip", "after"), ("erase", "after"), ("clear_clip", "before")}  # fmt: skip
+CUTS = [
+    pytest.param(step, when, marks=[] if (step, when) in SHORT else [pytest.mark.nightly])
+    for step in STEPS
+    for when in ("before", "after")
+]
+
+
+@pytest.mark.parametrize(("step", "when"), CUTS)
 def test_a_cut_at_any_step_changes_nothing_in_the_end(dock: Dock, town, card, step: str, when: str) -> None:
     fill(card, 2)
     watch = Watch(town, card)
-    nth = random.Random(f"{SEED}{step}{when}").choice([1, 1, 2])
+    nth = 1 if step == "set_camera" else random.Random(f"{SEED}{step}{when}").choice([1, 1, 2])
     program = [sys.executable, "-m", "tests.bodycam_dock.cutting", step, when, str(nth)]
     done = subprocess.run([*program, *dock.command("--once")[3:]], capture_output=True, timeout=120, check=False)
     assert -signal.SIGKILL == done.returncode, (step, when, nth, done.stderr.decode()[-2000:])
