@@ -1,1 +1,1 @@
-"""Evidence: clips from the dock to their lawful deletion, custody, and packages that verify without us (design/evidence.md)."""
+"""Evidence: clips from dock to lawful deletion, custody, packages that verify without us (design/evidence.md)."""
