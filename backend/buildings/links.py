@@ -1,4 +1,4 @@
-"""What gateways tell about their senders' lines (design/control-room.md 3.2)."""
+"""What gateways tell about themselves: their lines, their counts, their fallback (control-room.md 3.2, 4.1)."""
 
 from typing import Final
 
@@ -9,14 +9,23 @@ from backend.buildings.meanings import Heard, Where
 from backend.buildings.service import instant, take_effect
 from backend.buildings.standing import warm
 from backend.buildings.tables import LinkChangeRow
-from backend.db import Bulk, later
+from backend.db import Bulk, later, rows, write_out
+from backend.dispatch import service as dispatch
 from backend.exchange.wire import Received
 from backend.fields import Actor
-from sync.bodies import LinkChanged
+from sync.bodies import FallbackFired, LinkChanged, LinkSummary
 
 _LINK: Final = Bulk(
     LinkChangeRow, ["town", "id", "source", "line", "sender", "state", "at", "last_seen", "admitted_at"]
 )
+_INCIDENT_OF: Final = (
+    "SELECT s.id, a.incident FROM signal s LEFT JOIN alarm a ON a.town = s.town AND a.id = s.alarm WHERE s.id = %(id)s"
+)
+_WHY: Final = {
+    "no_verdict": "der Server antwortete nicht binnen 10 s",
+    "refused": "der Server zeigte das Signal niemandem sofort",
+    "not_recorded": "das Gateway konnte das Signal nicht aufzeichnen",
+}
 
 
 def changed(session: Session, actor: Actor, received: Received, body: LinkChanged) -> None:
@@ -58,3 +67,28 @@ def changed(session: Session, actor: Actor, received: Received, body: LinkChange
     where = Where(spot=spot, sender_spot=spot, place=line.place, line=line.id, building=line.building)
     ruled = rules.decide_link(heard, where, body.state, state.standing(line.building, 0))
     take_effect(session, state, heard, ruled)
+
+
+def summarised(session: Session, actor: Actor, received: Received, body: LinkSummary) -> None:
+    """An hour's counts stay in their entry, which is where whoever doubts a line looks; nothing else follows."""
+    del session, actor, received, body
+
+
+def fallback_fired(session: Session, actor: Actor, received: Received, body: FallbackFired) -> None:
+    """The site called for help without us: a decision with its reason, and a note where the signal has an incident.
+
+    Of a signal that is not known here (it could not be recorded) the decision stands under the gateway.
+    """
+    del actor
+    write_out(session)
+    found = next(iter(rows(session, _INCIDENT_OF, id=body.signal)), None) if body.signal is not None else None
+    heard = "gehört" if body.is_heard else "NICHT gehört"
+    reason = f"{_WHY[body.reason]}; {heard}, {body.tries} Versuche"
+    kind, subject = ("source", received.source) if found is None else ("signal", found.id)
+    dispatch.decide(session, kind, subject, "4.1", "fallback", reason, cause=received.id, at=received.received_at)
+    if found is not None and found.incident is not None:
+        at = instant(body.at) or received.received_at
+        text = f"Rückfall des Gebäudes ausgelöst: {reason}."
+        dispatch.write_note(
+            session, found.incident, text, id=received.id, by=None, rule="4.1", at=at, now=received.received_at
+        )

@@ -12,7 +12,7 @@ from backend.exchange.wire import Kind
 from backend.offences import catalogue
 from backend.offences import service as offences
 from backend.offences.wire import OffenceRecorded
-from sync.bodies import LinkChanged, SignalReceived
+from sync.bodies import FallbackFired, LinkChanged, LinkSummary, SignalReceived
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
@@ -35,6 +35,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "link.changed": Kind(
             right="source_data:C", v=1, body=LinkChanged, apply=links.changed, warm=standing.warm, audience="desk"
+        ),
+        "link.summary": Kind(
+            right="source_data:C", v=1, body=LinkSummary, apply=links.summarised, audience="desk", asks=False
+        ),
+        "fallback.fired": Kind(
+            right="source_data:C", v=1, body=FallbackFired, apply=links.fallback_fired, audience="desk"
         ),
         "report.made": Kind(right="dispatch:C", v=1, body=ReportMade, apply=incidents.report, audience="desk"),
         "job.answered": Kind(right="dispatch:C", v=1, body=JobAnswered, apply=jobs.answer, audience="desk"),
