@@ -11,6 +11,7 @@ from backend.buildings.standing import warm
 from backend.buildings.tables import LinkChangeRow
 from backend.db import Bulk, later, rows, write_out
 from backend.dispatch import service as dispatch
+from backend.dispatch.rules import derived
 from backend.exchange.wire import Received
 from backend.fields import Actor
 from sync.bodies import FallbackFired, LinkChanged, LinkSummary
@@ -18,8 +19,9 @@ from sync.bodies import FallbackFired, LinkChanged, LinkSummary
 _LINK: Final = Bulk(
     LinkChangeRow, ["town", "id", "source", "line", "sender", "state", "at", "last_seen", "admitted_at"]
 )
-_INCIDENT_OF: Final = (
-    "SELECT s.id, a.incident FROM signal s LEFT JOIN alarm a ON a.town = s.town AND a.id = s.alarm WHERE s.id = %(id)s"
+_INCIDENTS_OF: Final = (
+    "SELECT DISTINCT a.incident FROM signal s JOIN alarm a ON a.town = s.town AND a.id = s.alarm"
+    " WHERE s.id = ANY(%(ids)s) AND a.incident IS NOT NULL ORDER BY a.incident"
 )
 _WHY: Final = {
     "no_verdict": "der Server antwortete nicht binnen 10 s",
@@ -75,20 +77,21 @@ def summarised(session: Session, actor: Actor, received: Received, body: LinkSum
 
 
 def fallback_fired(session: Session, actor: Actor, received: Received, body: FallbackFired) -> None:
-    """The site called for help without us: a decision with its reason, and a note where the signal has an incident.
-
-    Of a signal that is not known here (it could not be recorded) the decision stands under the gateway.
-    """
+    """The site called for help without us: a decision with its reason, and a note at each incident of its signals."""
     del actor
-    write_out(session)
-    found = next(iter(rows(session, _INCIDENT_OF, id=body.signal)), None) if body.signal is not None else None
     heard = "gehört" if body.is_heard else "NICHT gehört"
     reason = f"{_WHY[body.reason]}; {heard}, {body.tries} Versuche"
-    kind, subject = ("source", received.source) if found is None else ("signal", found.id)
-    dispatch.decide(session, kind, subject, "4.1", "fallback", reason, cause=received.id, at=received.received_at)
-    if found is not None and found.incident is not None:
-        at = instant(body.at) or received.received_at
-        text = f"Rückfall des Gebäudes ausgelöst: {reason}."
+    at = received.received_at
+    dispatch.decide(session, "source", received.source, "4.1", "fallback", reason, cause=received.id, at=at)
+    write_out(session)
+    for row in rows(session, _INCIDENTS_OF, ids=list(body.signals)):
         dispatch.write_note(
-            session, found.incident, text, id=received.id, by=None, rule="4.1", at=at, now=received.received_at
+            session,
+            row.incident,
+            f"Rückfall des Gebäudes ausgelöst: {reason}.",
+            id=derived(received.id, f"fallback {row.incident}"),
+            by=None,
+            rule="4.1",
+            at=instant(body.at) or at,
+            now=at,
         )

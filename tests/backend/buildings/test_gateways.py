@@ -14,14 +14,14 @@ NOW = format_instant(datetime.now(UTC))
 
 
 def fired(**changes: Any) -> dict[str, Any]:
-    body = FallbackFired(signal=None, reason="no_verdict", at=NOW, is_heard=True, tries=1, status=204)
+    body = FallbackFired(reason="no_verdict", at=NOW, is_heard=True, tries=1, status=204)
     return msgspec.to_builtins(body) | changes
 
 
 def test_a_fired_fallback_is_told_beside_the_incident_of_its_signal(house: House) -> None:
     house.tell(signal())
     alarm = house.alarms()[0]
-    answer = house.tell(fired(signal=alarm["id"], is_heard=False, tries=5, status=None), kind="fallback.fired")
+    answer = house.tell(fired(signals=[alarm["id"]], is_heard=False, tries=5, status=None), kind="fallback.fired")
     assert [] == answer["verdicts"]
     notes = [note["text"] for note in house.board()["notes"] if note["incident"] == alarm["incident"]]
     expected = "Rückfall des Gebäudes ausgelöst: der Server antwortete nicht binnen 10 s; NICHT gehört, 5 Versuche."
@@ -31,13 +31,13 @@ def test_a_fired_fallback_is_told_beside_the_incident_of_its_signal(house: House
 def test_signal_and_fallback_may_come_in_one_sending(house: House) -> None:
     first = len(house.gateway.entries) + 1
     told = house.gateway.entry(signal(), kind="signal.received", v=1)
-    house.gateway.entry(fired(signal=told.id), kind="fallback.fired", v=1)
+    house.gateway.entry(fired(signals=[told.id]), kind="fallback.fired", v=1)
     assert [] == house.gateway.send(first)["verdicts"]
     assert any("Rückfall" in note["text"] for note in house.board()["notes"])
 
 
 def test_of_an_unknown_signal_it_is_kept_all_the_same(house: House) -> None:
-    for body in (fired(reason="not_recorded", tries=0, is_heard=False), fired(signal=str(uuid7()))):
+    for body in (fired(reason="not_recorded", tries=0, is_heard=False), fired(signals=[str(uuid7())])):
         assert [] == house.tell(body, kind="fallback.fired")["verdicts"]
 
 
