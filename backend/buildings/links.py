@@ -1,5 +1,6 @@
-"""What gateways tell about their senders' lines (design/control-room.md 3.2)."""
+"""What gateways tell about themselves: their lines, their counts, their fallback (control-room.md 3.2, 4.1)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from backend.buildings import rules, sites
 from backend.buildings.meanings import Heard, Where
 from backend.buildings.service import instant, take_effect
-from backend.buildings.standing import ALARMS, keep_alarm, warm
+from backend.buildings.standing import ALARMS, State, keep_alarm, warm
 from backend.buildings.tables import LinkChangeRow, LinkSummaryRow
 from backend.buildings.wire import Alarm
 from backend.db import Bulk, later, rows, write_out
@@ -24,14 +25,12 @@ from sync.bodies import FallbackFired, LinkChanged, LinkSummary
 _LINK: Final = Bulk(
     LinkChangeRow, ["town", "id", "source", "line", "sender", "state", "at", "last_seen", "admitted_at"]
 )
-
-
 _SUMMARY: Final = Bulk(LinkSummaryRow, ["town", "id", "source", "since", "at", "lines", "strangers"])
-_ALARM_OF: Final = "SELECT alarm FROM signal WHERE id = %(id)s"
+_ALARMS_OF: Final = "SELECT DISTINCT alarm FROM signal WHERE id = ANY(%(ids)s) AND alarm IS NOT NULL ORDER BY alarm"
 _REASONS: Final = {
-    "no_verdict": "keine Antwort des Servers",
-    "refused": "vom Server nicht angenommen",
-    "not_recorded": "nicht aufgezeichnet",
+    "no_verdict": "der Server antwortete nicht binnen 10 s",
+    "refused": "der Server zeigte das Signal niemandem sofort",
+    "not_recorded": "das Gateway konnte das Signal nicht aufzeichnen",
 }
 
 
@@ -88,32 +87,34 @@ def summed_up(session: Session, actor: Actor, received: Received, body: LinkSumm
 
 
 def fell_back(session: Session, actor: Actor, received: Received, body: FallbackFired) -> None:
-    """The site's own alarm was called: alarm and incident say so; where the signal is missing, it is a P1 itself."""
+    """The site's own alarm was called: alarms and incidents say so; where no signal is known, it is a P1 itself."""
     del actor
     state = warm(session)
     at = instant(body.at) or received.received_at
-    alarm = _alarm_of(session, body.signal)
-    heard = "" if body.is_heard else ", aber nicht gehört"
-    text = f"Rückfallebene des Gateways ausgelöst ({_REASONS[body.reason]}){heard}"
-    if alarm is not None:
-        known = state.alarms.get((alarm.spot, alarm.kind), alarm)
-        flags = dict.fromkeys((*known.flags.split(), "fallback" if body.is_heard else "fallback_unheard"))
-        keep_alarm(session, replace(known, flags=" ".join(flags)))
-        incident = known.incident
-    else:
+    alarms = _alarms_of(session, body.signals)
+    incidents = dict.fromkeys(_told(session, state, alarm, is_heard=body.is_heard) for alarm in alarms)
+    if not alarms:
         spot = f"gateway:{received.source}"
         where = Where(spot=spot, sender_spot=spot, place="Gateway: Alarm ohne Meldung")
         ruled = rules.decide_fallback(_heard(received, None, at), where, state.standing(None, 0))
         take_effect(session, state, _heard(received, None, at), ruled)
-        incident = state.alarms[spot, "fallback"].incident
-    if incident is not None:
-        note = derived(received.id, "note")
-        write_note(session, incident, text, id=note, by=None, rule="4.1", at=at, now=received.received_at)
+        incidents = {state.alarms[spot, "fallback"].incident: None}
+    heard = "gehört" if body.is_heard else f"NICHT gehört ({body.tries} Versuche)"
+    text = f"Rückfallebene des Gebäudes ausgelöst, {heard}: {_REASONS[body.reason]}."
+    for incident in incidents:
+        if incident is not None:
+            note = derived(received.id, f"fallback {incident}")
+            write_note(session, incident, text, id=note, by=None, rule="4.1", at=at, now=received.received_at)
 
 
-def _alarm_of(session: Session, signal: UUID | None) -> Alarm | None:
-    if signal is None:
-        return None
+def _told(session: Session, state: State, alarm: Alarm, *, is_heard: bool) -> UUID | None:
+    known = state.alarms.get((alarm.spot, alarm.kind), alarm)
+    flags = dict.fromkeys((*known.flags.split(), "fallback" if is_heard else "fallback_unheard"))
+    keep_alarm(session, replace(known, flags=" ".join(flags)))
+    return known.incident
+
+
+def _alarms_of(session: Session, signals: Sequence[UUID]) -> list[Alarm]:
     write_out(session)
-    found = rows(session, _ALARM_OF, id=signal)
-    return ALARMS.get(session, found[0].alarm) if found and found[0].alarm is not None else None
+    found = [ALARMS.get(session, row.alarm) for row in rows(session, _ALARMS_OF, ids=list(signals))]
+    return [alarm for alarm in found if alarm is not None]

@@ -63,6 +63,8 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
+CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+;
 CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
 CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
@@ -70,8 +72,6 @@ CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
 CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
-;
-CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -109,9 +109,9 @@ CREATE TABLE signal (
     CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
 )
 ;
-CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
-;
 CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
+;
+CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
 ;
 ALTER TABLE signal ENABLE ROW LEVEL SECURITY
 ;
@@ -223,9 +223,9 @@ CREATE TABLE incident (
     CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
 )
 ;
-CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
-;
 CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
+;
+CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
 ;
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY
 ;
@@ -725,9 +725,9 @@ CREATE TABLE media (
     CONSTRAINT ck_media_size CHECK (size >= 0)
 )
 ;
-CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
-;
 CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
 ;
 ALTER TABLE media ENABLE ROW LEVEL SECURITY
 ;
@@ -827,9 +827,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
-;
 CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
+;
+CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -878,9 +878,9 @@ CREATE TABLE report (
     CONSTRAINT ck_report_channel CHECK (channel IN ('phone', 'officer', 'citizen', 'patrol'))
 )
 ;
-CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
-;
 CREATE INDEX ix_report_incident ON report (town, incident)
+;
+CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
 ;
 ALTER TABLE report ENABLE ROW LEVEL SECURITY
 ;
@@ -1055,11 +1055,11 @@ CREATE TABLE clip (
     CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 )
 ;
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
+;
 CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
 ;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
-;
-CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
 ;
 ALTER TABLE clip ENABLE ROW LEVEL SECURITY
 ;
