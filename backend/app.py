@@ -20,7 +20,10 @@ from backend.bodies import StrictRequest
 from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
 from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
+from backend.evidence import camera_routes
+from backend.evidence import routes as evidence
 from backend.exchange import routes as exchange
+from backend.exchange.arrivals import media_arrived
 from backend.feed import routes as feed
 from backend.feed import service as feed_service
 from backend.fields import Actor
@@ -28,6 +31,8 @@ from backend.identity import routes as identity
 from backend.identity import rules
 from backend.identity.service import Found, authenticate
 from backend.log import routes as log
+from backend.media import routes as media
+from backend.media.service import OnStored
 from backend.offences import routes as offences
 from backend.problems import handlers
 from backend.server import Server
@@ -37,9 +42,12 @@ from backend.work import routes as work
 ROUTERS: list[ControllerRouterHandler] = [
     identity.router,
     exchange.router,
+    media.router,
     feed.router,
     log.router,
     offences.router,
+    evidence.router,
+    camera_routes.router,
     work.router,
     pages.router,
 ]
@@ -75,7 +83,10 @@ def create(server: Server | None = None) -> Litestar:
         exception_handlers=handlers(),
         before_send=[pages.secure_headers],
         compression_config=CompressionConfig(
-            backend="gzip", gzip_compress_level=3, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", r"\.woff2$"]
+            backend="gzip",
+            gzip_compress_level=3,
+            minimum_size=500,
+            exclude=["/v1/live", "/v1/sync/hints", r"\.woff2$", r"/footage$"],
         ),
         lifespan=[lifespan],
         openapi_config=None,
@@ -96,6 +107,7 @@ def dependencies() -> dict[str, Provide]:
         "sessions": Provide(provide_sessions, sync_to_thread=False),
         "server": Provide(provide_server, sync_to_thread=False),
         "now": Provide(provide_now, sync_to_thread=False),
+        "on_stored": Provide(provide_on_stored, sync_to_thread=False),
     }
 
 
@@ -210,6 +222,11 @@ def provide_server(request: Request[Any, Any, Any]) -> Server:
     """What this process holds."""
     server: Server = request.app.state.server
     return server
+
+
+def provide_on_stored() -> OnStored:
+    """What the entry's kind does once its file is stored; only the kinds know."""
+    return media_arrived
 
 
 def provide_now() -> datetime:

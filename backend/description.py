@@ -62,6 +62,7 @@ def described(routers: Sequence[ControllerRouterHandler], dependencies: Mapping[
         if "limits" in handler.opt:
             operation["x-limits"] = handler.opt["limits"]
         operation["security"] = _SECURITY.get(handler.opt["right"], [{"session": []}])
+    _empty(schema)
     _close(schema["components"]["schemas"], handlers.values())
     return msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2).decode() + "\n"
 
@@ -77,6 +78,18 @@ def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
         for handler in getattr(route, "route_handlers", ()):
             if isinstance(handler, HTTPRouteHandler) and handler.operation_id:
                 yield handler
+
+
+def _empty(schema: Mapping[str, Any]) -> None:
+    """Answers that hold headers alone have no content, whatever the framework derives from `Response[None]`."""
+    for path in schema["paths"].values():
+        for method, operation in path.items():
+            for status, answer in operation["responses"].items():
+                kinds = answer.get("content", {})
+                if status < "300" and (
+                    method == "head" or all(one["schema"] == {"type": "null"} for one in kinds.values())
+                ):
+                    answer.pop("content", None)
 
 
 def _close(schemas: dict[str, Any], handlers: Iterable[HTTPRouteHandler]) -> None:

@@ -49,6 +49,8 @@ class DomainError(Exception):
     advice: ClassVar[str]
     #: As a verdict of an entry: a conflict is decided by a person, anything else is rejected.
     is_conflict: ClassVar[bool] = False
+    #: After how many seconds the same request may succeed.
+    retry_after: ClassVar[int | None] = None
 
     def __init__(
         self,
@@ -71,6 +73,10 @@ class DomainError(Exception):
     def type(cls) -> str:
         """The address that explains this problem, e.g. `/problems/409.1`."""
         return f"/problems/{cls.status}.{cls.number}"
+
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer that a protocol asks for."""
+        return {"retry-after": str(self.retry_after)} if self.retry_after is not None else {}
 
     def problem(self) -> Problem:
         """The answer's body."""
@@ -160,6 +166,41 @@ class ForeignOrigin(DomainError):
     advice = "Die Anfrage kam von einer fremden Seite und wurde nicht ausgeführt. Bitte Streife direkt öffnen."
 
 
+class Unclassified(DomainError):
+    """The five questions about the clip are not answered: nobody views or exports it."""
+
+    status, number, code = 403, 60, "unclassified"
+    advice = "Zu diesem Clip fehlen die fünf Angaben; ohne sie sieht ihn niemand. Bitte zuerst die Angaben machen."
+
+
+class Quarantined(DomainError):
+    """The clip is quarantined: nobody views or exports it."""
+
+    status, number, code = 403, 61, "quarantined"
+    advice = "Dieser Clip ist gesperrt und wird gelöscht, ohne dass ihn jemand ansieht. Bitte den Datenschutz fragen."
+
+
+class NotReviewed(DomainError):
+    """A dwelling's clip was not yet reviewed for the core of private life."""
+
+    status, number, code = 403, 62, "not_reviewed"
+    advice = "Aufnahmen aus Wohnungen prüft zuerst eine andere Person auf den Kernbereich. Bitte die Prüfung anstoßen."
+
+
+class SecondPersonNeeded(DomainError):
+    """Another person has to agree first."""
+
+    status, number, code = 403, 63, "second_person_needed"
+    advice = "Hier gilt das Vier-Augen-Prinzip. Bitte eine zweite berechtigte Person um Zustimmung bitten."
+
+
+class ReasonMissing(DomainError):
+    """Footage is opened with a reason, for one person, one clip and half an hour."""
+
+    status, number, code = 403, 64, "reason_missing"
+    advice = "Zum Ansehen fehlt eine gültige Begründung. Bitte die Ansicht mit einem Grund neu öffnen."
+
+
 class NotFound(DomainError):
     """Nothing is known under this address."""
 
@@ -225,11 +266,53 @@ class StaleBase(DomainError):
     is_conflict = True
 
 
+class DeadlinePassed(DomainError):
+    """The clip's deadline has passed: it goes, and nothing holds it any more."""
+
+    status, number, code = 409, 60, "deadline_passed"
+    advice = "Die Löschfrist dieses Clips ist abgelaufen; er wird gelöscht. Eine Löschsperre ist nicht mehr möglich."
+
+
+class NoCertificate(DomainError):
+    """The officer has no training certificate that is valid for the whole span."""
+
+    status, number, code = 409, 61, "no_certificate"
+    advice = "Für diesen Zeitraum fehlt ein gültiger Schulungsnachweis. Bitte zuerst den Nachweis eintragen."
+
+
+class CameraTaken(DomainError):
+    """Somebody else has the camera in that span."""
+
+    status, number, code = 409, 62, "camera_taken"
+    advice = "Die Kamera ist in diesem Zeitraum schon vergeben. Bitte die andere Zuordnung zuerst beenden."
+
+
+class AwaitingMedia(DomainError):
+    """The clip's bytes are not here yet."""
+
+    status, number, code = 409, 63, "awaiting_media"
+    advice = "Die Aufnahme ist noch nicht vollständig übertragen. Bitte später erneut öffnen."
+
+
+class CameraUnconfirmed(DomainError):
+    """Nobody has said yet what this camera is."""
+
+    status, number, code = 409, 64, "camera_unconfirmed"
+    advice = "Diese Kamera ist noch nicht bestätigt oder ausgemustert. Bitte die Administration fragen."
+
+
 class CursorExpired(DomainError):
     """The cursor is older than what the feed still holds."""
 
     status, number, code = 410, 1, "cursor_expired"
     advice = "Die Ansicht ist zu alt und wird vollständig neu geladen."
+
+
+class ClipGone(DomainError):
+    """The clip was deleted by law, or is about to be."""
+
+    status, number, code = 410, 60, "clip_gone"
+    advice = "Dieser Clip wurde fristgemäß gelöscht. Was blieb, steht im Löschprotokoll."
 
 
 class TooLarge(DomainError):
@@ -246,6 +329,13 @@ class UnsupportedMedia(DomainError):
     advice = "Dieses Format wird hier nicht angenommen. Bitte als JSON ohne Kompression senden."
 
 
+class RangeNotSatisfiable(DomainError):
+    """The range lies behind the end of the file, or cannot be read."""
+
+    status, number, code = 416, 60, "range_not_satisfiable"
+    advice = "Der angeforderte Abschnitt liegt außerhalb der Aufnahme. Bitte die Aufnahme neu öffnen."
+
+
 class TooManyTries(DomainError):
     """Too many attempts in a short time."""
 
@@ -258,6 +348,90 @@ class Defect(DomainError):
 
     status, number, code = 500, 1, "defect"
     advice = "Auf dem Server ist ein Fehler aufgetreten. Bitte die genannte Nummer der Administration melden."
+
+
+class UploadStalled(DomainError):
+    """No byte of the body came for too long; what is durable stays."""
+
+    status, number, code = 408, 40, "upload_stalled"
+    advice = "Die Übertragung stand still und wurde beendet. Bitte ab dem bestätigten Stand fortsetzen."
+
+
+class EntryUnknown(DomainError):
+    """No admitted entry of this source names this file."""
+
+    status, number, code = 409, 40, "entry_unknown"
+    advice = "Zu dieser Datei liegt kein angenommener Eintrag vor. Bitte zuerst den Eintrag senden."
+
+
+class WrongOffset(DomainError):
+    """The upload stands at another offset than the request begins at."""
+
+    status, number, code = 409, 41, "wrong_offset"
+    advice = "Der Server hat einen anderen Stand der Datei. Bitte ab dem genannten Stand fortsetzen."
+
+    def headers(self) -> dict[str, str]:
+        """The offset that stands, as tus tells it."""
+        return {"upload-offset": str(self.facts["offset"])}
+
+
+class WriterReplaced(DomainError):
+    """A newer request writes this upload now; what this one sent and was not told durable is dropped."""
+
+    status, number, code = 409, 42, "writer_replaced"
+    advice = "Eine neuere Verbindung setzt diese Übertragung fort. Bitte den Stand neu abfragen."
+
+
+class UploadGone(DomainError):
+    """This upload has ended without its file: it was terminated, took too long, or the file was deleted by law."""
+
+    status, number, code = 410, 40, "upload_gone"
+    advice = "Diese Übertragung gibt es nicht mehr. Bitte die Datei neu anmelden, falls sie noch gebraucht wird."
+
+
+class WrongTusVersion(DomainError):
+    """The request does not say that it speaks tus 1.0.0."""
+
+    status, number, code = 412, 40, "wrong_tus_version"
+    advice = "Das Gerät spricht eine andere Fassung des Übertragungsprotokolls. Bitte die App aktualisieren."
+
+    def headers(self) -> dict[str, str]:
+        """The versions known here, as tus tells them."""
+        return {"tus-version": "1.0.0"}
+
+
+class NotAPiece(DomainError):
+    """The body of a PATCH is not named a piece of a file, or it is packed."""
+
+    status, number, code = 415, 40, "not_a_piece"
+    advice = "So werden Dateien hier nicht angenommen. Bitte als application/offset+octet-stream senden."
+
+
+class TooManyUploads(DomainError):
+    """This source has as many unfinished uploads as it may."""
+
+    status, number, code = 429, 40, "too_many_uploads"
+    advice = "Zu viele Dateien sind gleichzeitig unterwegs. Bitte eine davon erst zu Ende senden."
+    retry_after = 10
+
+
+class WrongBytes(DomainError):
+    """What arrived is not what its digest says; the offset stays where it was."""
+
+    status, number, code = 460, 40, "wrong_bytes"
+    advice = "Die Datei kam verändert an. Bitte ab dem genannten Stand erneut senden."
+
+    def headers(self) -> dict[str, str]:
+        """The offset that stands, as tus tells it."""
+        return {"upload-offset": str(self.facts["offset"])}
+
+
+class NoRoom(DomainError):
+    """The disk has no room for it; what is durable stays."""
+
+    status, number, code = 507, 40, "no_room"
+    advice = "Der Speicher des Servers ist voll. Bitte die Administration rufen; nichts ging verloren."
+    retry_after = 60
 
 
 class NotNow(DomainError):
@@ -275,6 +449,10 @@ CONSTRAINTS: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
         "uq_town_domain": NameTaken,
         "fk_role_grant_town_person": ForeignId,
         "pk_offence": IdReused,
+        "pk_clip": IdReused,
+        "pk_clip_gap": IdReused,
+        "pk_clip_gap_filled": IdReused,
+        "pk_camera_docking": IdReused,
     }
 )
 

@@ -69,6 +69,7 @@ def refused(_: Request[Any, Any, Any], error: DomainError) -> Answer:
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
     if error.status in (429, 503):
         headers = {"retry-after": "60" if error.status == 429 else "2"}
+    headers = {**(headers or {}), **error.headers()} or None
     logger.info("refused", problem=error.type(), code=error.code)
     return answer(error.problem(), headers)
 

@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 from backend.db import Sessions, connect, sessions_of
 from backend.feed.live import Hub
 from backend.log.keys import LogKeys
+from backend.media.receiving import Receiver
+from backend.media.storage import Folder
 from backend.offences import prefixes
 from backend.settings import Settings
 from sync.keys import SourceKey
@@ -22,13 +24,16 @@ class Server:
     record_key: SourceKey
     log_keys: LogKeys
     hub: Hub
+    #: Receives uploads; knows the folder of their files.
+    receiver: Receiver
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """Keys are loaded, or made at the first start; no connection is opened yet."""
         prefixes.use(settings.plate_prefixes)
         engine = connect(settings.app_database_url, pool_size=settings.threads)
-        return cls(settings, engine, record_key(settings), LogKeys.load_or_create(settings.keys_dir), Hub(engine))
+        keys, receiver = LogKeys.load_or_create(settings.keys_dir), Receiver(Folder(settings.media_dir))
+        return cls(settings, engine, record_key(settings), keys, Hub(engine), receiver)
 
     @property
     def secret(self) -> bytes:

@@ -16,6 +16,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     broker_url: str
     #: Folder with the server's private keys, files 0600, outside the backup set (design/evidence.md 2).
     keys_dir: Path
+    #: Folder with the files of entries, 0700; one file system, as finished files are renamed (media).
+    media_dir: Path
     #: Secret behind cursors and pages, at least 32 characters.
     secret: str
     #: Built pages of the browser clients; by default those inside the package.

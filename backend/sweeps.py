@@ -12,12 +12,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from backend.db import APP_ROLE, Base, grant, sessions_of
 from backend.exchange import settling
+from backend.exchange.arrivals import media_arrived
 from backend.feed import service as feed
 from backend.fields import TownId
 from backend.identity import service as identity
 from backend.identity import sources
 from backend.identity.tables import TownRow
 from backend.log import service as log
+from backend.media import finishing, uploading
 from backend.server import Server
 
 logger = structlog.get_logger()
@@ -71,10 +73,37 @@ def tidy_up(server: Server, now: datetime) -> int:
     return found
 
 
+def finish_uploads(server: Server, now: datetime) -> int:
+    """Files whose last piece came just before a crash are stored, and their kinds know."""
+    folder, key = server.receiver.folder, server.record_key
+    return sum(
+        finishing.finish_left(sessions_of(server.engine, town), folder, key, media_arrived, now=now)
+        for town in _towns(server)
+    )
+
+
+def expire_uploads(server: Server, now: datetime) -> int:
+    """Uploads that nobody went on with are gone, with their bytes."""
+    found = 0
+    for town in _towns(server):
+        with _in_town(server, town) as session:
+            found += uploading.expire(session, server.receiver.folder, now=now)
+    return found
+
+
+def describe_media(server: Server, now: datetime) -> int:
+    """Files that were compared piece by piece are compared as a whole."""
+    folder = server.receiver.folder
+    return sum(finishing.describe_some(sessions_of(server.engine, t), folder, now=now) for t in _towns(server))
+
+
 #: Name of each sweep, and how often it runs.
 SWEEPS: Final[Mapping[str, tuple[Callable[[Server, datetime], int], timedelta]]] = MappingProxyType(
     {
         "number_log": (number_log, timedelta(seconds=5)),
+        "finish_uploads": (finish_uploads, timedelta(seconds=5)),
+        "describe_media": (describe_media, timedelta(seconds=30)),
+        "expire_uploads": (expire_uploads, timedelta(minutes=10)),
         "settle_entries": (settle_entries, timedelta(seconds=30)),
         "tidy_up": (tidy_up, timedelta(minutes=10)),
     }

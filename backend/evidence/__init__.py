@@ -1,1 +1,1 @@
-"""Evidence: clips, holds, custody, and the package that a prosecutor verifies without us (design/evidence.md)."""
+"""Clips from the dock to their lawful deletion (design/evidence.md 3, 5, 8, 9)."""

@@ -35,6 +35,14 @@ def warm(session: Session, arriving: Sequence[Arriving]) -> None:
             kind.warm(session)
 
 
+def asks(arriving: Sequence[Arriving], rulings: Sequence[Ruling]) -> bool:
+    """Whether a slice that is to take effect asks the database on the way."""
+    return any(
+        one.ruling is None and ruling == ACCEPTED and KINDS[one.received.kind].asks
+        for one, ruling in zip(arriving, rulings, strict=True)
+    )
+
+
 def take_effect(session: Session, actor: Actor, arriving: Sequence[Arriving], rulings: Sequence[Ruling]) -> None:
     """Each entry foreseen as accepted has its effect in this transaction.
 

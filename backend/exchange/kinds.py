@@ -4,15 +4,37 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from backend.evidence import answering
+from backend.evidence import service as evidence
+from backend.evidence.wire import ClipClassified
 from backend.exchange.wire import Kind
 from backend.offences import catalogue
 from backend.offences import service as offences
 from backend.offences.wire import OffenceRecorded
+from sync.bodies import CameraDocked, ClipErased, ClipGap, ClipGapFilled, ClipRecorded
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "offence.recorded": Kind(
-            right="offence:C", v=1, body=OffenceRecorded, apply=offences.record, warm=catalogue.in_force
-        )
+            right="offence:C",
+            v=1,
+            body=OffenceRecorded,
+            apply=offences.record,
+            warm=catalogue.in_force,
+            asks=False,
+            media_arrived=offences.media_arrived,
+        ),
+        "camera.docked": Kind(right="source_data:C", v=1, body=CameraDocked, apply=evidence.camera_docked),
+        "clip.recorded": Kind(
+            right="source_data:C",
+            v=1,
+            body=ClipRecorded,
+            apply=evidence.clip_recorded,
+            media_arrived=evidence.media_arrived,
+        ),
+        "clip.gap": Kind(right="source_data:C", v=1, body=ClipGap, apply=evidence.clip_gap),
+        "clip.gap_filled": Kind(right="source_data:C", v=1, body=ClipGapFilled, apply=evidence.clip_gap_filled),
+        "clip.erased": Kind(right="source_data:C", v=1, body=ClipErased, apply=evidence.clip_erased),
+        "clip.classified": Kind(right="clip_answers:C", v=1, body=ClipClassified, apply=answering.answered_on_phone),
     }
 )

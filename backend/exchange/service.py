@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from backend.db import rows, streaming, write_out
 from backend.errors import BadEnvelope, NotNow
-from backend.exchange.applying import apply_carefully, foresee, take_effect, warm
+from backend.exchange.applying import apply_carefully, asks, foresee, take_effect, warm
 from backend.exchange.changes import Pulled, pull
 from backend.exchange.reading import STANDING, pointer, prepare, standing
 from backend.exchange.rules import ACCEPTED, STATEMENT_TIMEOUT, Ruling, is_for_all, is_worth_repeating
@@ -196,9 +196,15 @@ def admit(session: Session, actor: Actor, request: ExchangeRequest, *, is_carefu
     else:
         rulings = foresee(session, source, arriving, parked_seq)
         warm(session, arriving)
+        is_asking = asks(arriving, rulings)
         with streaming(session):
             store(session, source, arriving, rulings, now)  # PostgreSQL writes the journal while the slices run
             write_out(session)
+            if not is_asking:
+                take_effect(session, actor, arriving, rulings)
+                seal_kept(session, source, new[-1], signature, now)
+                write_out(session)
+        if is_asking:  # a pipeline gives no rows back
             take_effect(session, actor, arriving, rulings)
             seal_kept(session, source, new[-1], signature, now)
             write_out(session)

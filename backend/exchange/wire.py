@@ -9,8 +9,10 @@ from msgspec import Struct
 from sqlalchemy.orm import Session
 
 from backend.fields import Actor
+from backend.media.wire import Arrived
 from sync.bodies import EntryBody
 from sync.exchange import WireMedia
+from sync.keys import SourceKey
 
 
 class Sender(NamedTuple):
@@ -58,5 +60,11 @@ class Kind(Struct, frozen=True):
     apply: Callable[[Session, Actor, Received, Any], None]
     #: What its slice reads once a transaction, so that applying an entry asks the database nothing.
     warm: Callable[[Session], object] | None = None
+    #: Whether the use case asks the database while it applies an entry. One that does not is run while PostgreSQL still
+    #: writes the journal, where no statement can be asked for its rows.
+    asks: bool = True
+    #: What follows when a file of the entry is stored, in that transaction: the id of the record that is its receipt,
+    #: signed by the given record key, or None where the kind gives none. MUST raise nothing that passes by itself.
+    media_arrived: Callable[[Session, Arrived, SourceKey], UUID | None] | None = None
     #: One pure function for each step v → v + 1, the first from v = 1.
     upcasts: tuple[Callable[[bytes], bytes], ...] = ()

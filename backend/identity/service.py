@@ -203,6 +203,11 @@ def people(session: Session) -> list[Person]:
     ]
 
 
+def is_person(session: Session, id: UUID) -> bool:
+    """Whether the town has this account."""
+    return session.scalar(select(PersonRow.id).where(PersonRow.id == id)) is not None
+
+
 def check_password(engine: Engine, slug: str, login: str, password: str, *, now: datetime) -> tuple[TownId, PersonId]:
     """The account that this login opens in the town of this slug, or in the only town where the slug is empty.
 

@@ -56,6 +56,7 @@ class Installation:
             "STREIFE_APP_DATABASE_URL": with_login(owner_url, APP_ROLE, self.state.secret(APP_ROLE)),
             "STREIFE_BROKER_URL": broker_url(with_login(owner_url, BROKER_ROLE, self.state.secret(BROKER_ROLE))),
             "STREIFE_KEYS_DIR": str(self.state.subfolder("keys")),
+            "STREIFE_MEDIA_DIR": str(self.state.subfolder("media")),
             "STREIFE_SECRET": self.state.secret("cursors"),
             "STREIFE_SECURE_COOKIES": "false",
         }

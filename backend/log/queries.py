@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from backend.log.rules import (
 )
 from backend.log.tables import CheckpointRow, LeafRow, RecordRow, TileRow, TreeRow
 from backend.log.wire import Consistency, Inclusion, Record
+from sync import envelope as dsse
 
 
 def newest_checkpoint(session: Session) -> CheckpointRow | None:
@@ -109,6 +111,25 @@ def record(session: Session, record_id: UUID) -> Record:
         raise NotFound
     index = session.scalar(select(LeafRow.index).where(LeafRow.leaf == row.hash).order_by(LeafRow.index).limit(1))
     return Record(id=row.id, public=row.public.decode(), hash=row.hash.hex(), index=index)
+
+
+def envelope(session: Session, record_id: UUID) -> bytes:
+    """A signed record in its DSSE envelope, the same bytes each time.
+
+    Raises:
+        NotFound: this town has no such record, or no key signed it.
+    """
+    row = session.execute(select(RecordRow.public, RecordRow.signature).where(RecordRow.id == record_id)).one_or_none()
+    if row is None or row.signature is None:
+        raise NotFound
+    keyid = msgspec.json.decode(row.public, type=_Signed).keyid
+    return dsse.envelope(row.public, bytes.fromhex(keyid), row.signature)
+
+
+class _Signed(msgspec.Struct):
+    """The member of a signed record that names its key."""
+
+    keyid: str
 
 
 def _hashes(session: Session, ranges: Sequence[Range]) -> list[bytes]:

@@ -10,9 +10,12 @@ from backend.errors import BadInput
 from backend.exchange.wire import Received
 from backend.feed import service as feed
 from backend.fields import Actor
+from backend.media import service as media
+from backend.media.wire import Arrived
 from backend.offences import plates, prefixes
 from backend.offences.catalogue import in_force
 from backend.offences.plates import Plate
+from backend.offences.queries import as_line
 from backend.offences.rules import Facts, Finding, check, offence_day
 from backend.offences.tables import OffenceRow
 from backend.offences.wire import CatalogueEntry, FindingKind, MediaState, OffenceLine, OffenceRecorded, OwnOffence
@@ -20,6 +23,7 @@ from backend.work import service as work
 from sync.bodies import Clock
 from sync.entry import parse_recorded_at
 from sync.errors import InvalidEntry
+from sync.keys import SourceKey
 
 #: Years in which an instant is believed; beyond them calendars and databases overflow.
 _YEARS: Final = range(2000, 2101)
@@ -60,8 +64,24 @@ def record(session: Session, actor: Actor, received: Received, body: OffenceReco
     entry = catalogue.in_force(body.tbnr, offence_day(occurred_at))
     kinds = [finding.kind for finding in findings]
     later(session, _OFFENCE, _row(actor, received, body, facts, zone, entry, " ".join(kinds)))
+    for photo in received.media:
+        media.expect(
+            session, source=received.source, entry=received.id, media=photo, chunks=None, now=received.received_at
+        )
     _tell(session, received, body, occurred_at, kinds)
     _open_tasks(session, received, findings)
+
+
+def media_arrived(session: Session, arrived: Arrived, _: SourceKey) -> None:
+    """A photo is stored; with the last one the offence is complete, and office and officer see it.
+
+    The offence's lock is taken before the photos are counted: of two that arrive at once the second counts both.
+    """
+    row = session.get_one(OffenceRow, (arrived.town, arrived.entry), with_for_update=True)
+    if row.media_state == "complete" or media.awaited(session, arrived.source, arrived.entry):
+        return
+    row.media_state, row.rev = "complete", row.rev + 1
+    _show(session, as_line(row))
 
 
 def _instant(text: str, field: str) -> tuple[datetime, str]:
@@ -124,16 +144,20 @@ def _tell(
         media_state=_media_state(received),
         synthetic_plate=body.synthetic_plate,
     )
+    _show(session, line)
+
+
+def _show(session: Session, line: OffenceLine) -> None:
     own = OwnOffence(
-        occurred_at=occurred_at,
-        tbnr=body.tbnr,
-        plate=body.plate,
-        street=body.street,
-        amount_cents=body.amount_cents,
+        occurred_at=line.occurred_at,
+        tbnr=line.tbnr,
+        plate=line.plate,
+        street=line.street,
+        amount_cents=line.amount_cents,
         media_state=line.media_state,
     )
-    feed.put(session, "office", "offence", id=received.id, rev=1, body=line)
-    feed.put(session, f"me:{body.by}", "offence", id=received.id, rev=1, body=own)
+    feed.put(session, "office", "offence", id=line.id, rev=line.rev, body=line)
+    feed.put(session, f"me:{line.by}", "offence", id=line.id, rev=line.rev, body=own)
 
 
 def _open_tasks(session: Session, received: Received, findings: tuple[Finding, ...]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.db import Base, of_town
 
 
-@of_town("SELECT", "INSERT")
+@of_town("SELECT", "INSERT", "UPDATE (rev, media_state)")
 class OffenceRow(Base):
     """An offence as it was recorded. `by` and `source` were proven at admission and are no foreign keys for speed.
 

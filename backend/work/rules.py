@@ -7,7 +7,9 @@ from typing import Final
 from backend.fields import Role
 
 #: Everybody in the audience sees a task; these settle it. A superior reads offences and changes none (law-and-rules 9).
-SETTLES: Final[Mapping[str, Role]] = MappingProxyType({"office": Role.CLERK, "admin": Role.ADMIN})
+SETTLES: Final[Mapping[str, Role]] = MappingProxyType(
+    {"office": Role.CLERK, "admin": Role.ADMIN, "evidence": Role.CUSTODIAN, "privacy": Role.DPO}
+)
 
 
 def may_settle(audience: str, roles: frozenset[Role]) -> bool:

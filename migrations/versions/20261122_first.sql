@@ -4,6 +4,47 @@ $$
 ;
 CREATE SEQUENCE feed_pos
 ;
+CREATE TABLE camera (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    pseudonym TEXT NOT NULL,
+    serial TEXT,
+    model TEXT,
+    kind TEXT,
+    state TEXT NOT NULL,
+    first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_docked_at TIMESTAMP WITH TIME ZONE,
+    confirmed_by UUID,
+    confirmed_at TIMESTAMP WITH TIME ZONE,
+    last_receipt BYTEA,
+    CONSTRAINT pk_camera PRIMARY KEY (town, id),
+    CONSTRAINT uq_camera_town_pseudonym UNIQUE (town, pseudonym),
+    CONSTRAINT ck_camera_kind CHECK (kind IN ('bodycam', 'vehicle')),
+    CONSTRAINT ck_camera_state CHECK (state IN ('unconfirmed', 'active', 'retired')),
+    CONSTRAINT ck_camera_confirmed CHECK (state = 'unconfirmed' OR kind IS NOT NULL)
+)
+;
+ALTER TABLE camera ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON camera USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON camera TO streife_app
+;
+CREATE TABLE deletion_clock (
+    town UUID NOT NULL,
+    wall_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    mono_ms BIGINT NOT NULL,
+    boot TEXT NOT NULL,
+    is_waiting BOOLEAN NOT NULL,
+    CONSTRAINT pk_deletion_clock PRIMARY KEY (town)
+)
+;
+ALTER TABLE deletion_clock ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON deletion_clock USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON deletion_clock TO streife_app
+;
 CREATE TABLE journal_entry (
     town UUID NOT NULL,
     source UUID NOT NULL,
@@ -340,6 +381,41 @@ CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON log_record FOR EACH ROW EXEC
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON log_record FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 ;
+CREATE TABLE media (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    entry UUID NOT NULL,
+    sha256 BYTEA,
+    size BIGINT NOT NULL,
+    type TEXT NOT NULL,
+    chunks BYTEA,
+    state TEXT NOT NULL,
+    rev BIGINT NOT NULL,
+    expected_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    object UUID,
+    stored_at TIMESTAMP WITH TIME ZONE,
+    receipt UUID,
+    described_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_media PRIMARY KEY (town, id),
+    CONSTRAINT ck_media_state CHECK (state IN ('awaiting', 'stored', 'removed')),
+    CONSTRAINT ck_media_removed CHECK ((state = 'removed') = (sha256 IS NULL)),
+    CONSTRAINT ck_media_stored CHECK ((state = 'stored') = (object IS NOT NULL)),
+    CONSTRAINT ck_media_sha256 CHECK (octet_length(sha256) = 32),
+    CONSTRAINT ck_media_chunks CHECK (octet_length(chunks) %% 32 = 0),
+    CONSTRAINT ck_media_size CHECK (size >= 0)
+)
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
+;
+CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+ALTER TABLE media ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (state, sha256, chunks, object, stored_at, receipt, described_at, rev) ON media TO streife_app
+;
 CREATE TABLE offence (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -385,7 +461,7 @@ ALTER TABLE offence ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON offence USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT ON offence TO streife_app
+GRANT SELECT, INSERT, UPDATE (rev, media_state) ON offence TO streife_app
 ;
 CREATE TABLE catalogue_import (
     town UUID NOT NULL,
@@ -432,9 +508,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
-;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -448,6 +524,122 @@ CREATE TABLE sweep (
     found BIGINT NOT NULL,
     CONSTRAINT pk_sweep PRIMARY KEY (name)
 )
+;
+CREATE TABLE camera_docking (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    camera TEXT NOT NULL,
+    docked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    files BIGINT NOT NULL,
+    erase_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    erased_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_camera_docking PRIMARY KEY (town, id),
+    CONSTRAINT fk_camera_docking_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym)
+)
+;
+CREATE INDEX ix_camera_docking_erase ON camera_docking (town, erase_at) WHERE erased_at IS NULL
+;
+ALTER TABLE camera_docking ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON camera_docking USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (erased_at) ON camera_docking TO streife_app
+;
+CREATE TABLE clip (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    source UUID NOT NULL,
+    camera TEXT NOT NULL,
+    camera_seq BIGINT NOT NULL,
+    duplicate_of UUID,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    docked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    duration_ms BIGINT,
+    size_bytes BIGINT NOT NULL,
+    clock TEXT NOT NULL,
+    class TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    delete_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    holds BIGINT NOT NULL,
+    answers_rev BIGINT NOT NULL,
+    is_marked BOOLEAN NOT NULL,
+    event TEXT,
+    findings TEXT NOT NULL,
+    camera_erased_at TIMESTAMP WITH TIME ZONE,
+    reviewed_by UUID,
+    reviewed_at TIMESTAMP WITH TIME ZONE,
+    deleting_at TIMESTAMP WITH TIME ZONE,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    tombstone UUID,
+    officer UUID,
+    file_name TEXT,
+    sha256 TEXT,
+    probe JSONB,
+    answers JSONB,
+    answered_by UUID,
+    CONSTRAINT pk_clip PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym),
+    CONSTRAINT ck_clip_state CHECK (state IN ('awaiting_media', 'stored', 'deleting', 'deleted')),
+    CONSTRAINT ck_clip_counts CHECK (holds >= 0 AND rev > 0),
+    CONSTRAINT ck_clip_held CHECK (NOT (state IN ('deleting', 'deleted')) OR holds = 0),
+    CONSTRAINT ck_clip_erased CHECK (NOT (state IN ('deleting', 'deleted')) OR num_nonnulls(officer, file_name, sha256, probe, answers, answered_by) = 0),
+    CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
+)
+;
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
+;
+CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
+;
+CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
+;
+ALTER TABLE clip ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON clip TO streife_app
+;
+CREATE TABLE clip_gap (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    camera TEXT NOT NULL,
+    first BIGINT NOT NULL,
+    last BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    last_seen_at TIMESTAMP WITH TIME ZONE,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_clip_gap PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_gap_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym),
+    CONSTRAINT ck_clip_gap_span CHECK (first <= last)
+)
+;
+ALTER TABLE clip_gap ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_gap USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON clip_gap TO streife_app
+;
+CREATE TABLE clip_gap_filled (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    camera TEXT NOT NULL,
+    camera_seq BIGINT NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_clip_gap_filled PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_gap_filled_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym)
+)
+;
+CREATE INDEX ix_clip_gap_filled_camera ON clip_gap_filled (town, camera, camera_seq)
+;
+ALTER TABLE clip_gap_filled ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_gap_filled USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON clip_gap_filled TO streife_app
 ;
 CREATE TABLE person (
     town UUID NOT NULL,
@@ -520,6 +712,31 @@ CREATE POLICY own_town ON log_private USING (town = (SELECT nullif(current_setti
 ;
 GRANT SELECT, INSERT, DELETE ON log_private TO streife_app
 ;
+CREATE TABLE media_upload (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    size BIGINT NOT NULL,
+    object UUID NOT NULL,
+    durable_offset BIGINT NOT NULL,
+    writer BIGINT NOT NULL,
+    tail BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_media_upload PRIMARY KEY (town, id),
+    CONSTRAINT fk_media_upload_town_id FOREIGN KEY(town, id) REFERENCES media (town, id),
+    CONSTRAINT ck_media_upload_durable_offset CHECK (durable_offset BETWEEN 0 AND size),
+    CONSTRAINT ck_media_upload_tail CHECK (octet_length(tail) < 65536)
+)
+;
+CREATE INDEX ix_media_upload_source ON media_upload (town, source)
+;
+ALTER TABLE media_upload ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON media_upload USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
+;
 CREATE TABLE catalogue_entry (
     town UUID NOT NULL,
     import_id UUID NOT NULL,
@@ -542,6 +759,115 @@ ALTER TABLE catalogue_entry ENABLE ROW LEVEL SECURITY
 CREATE POLICY own_town ON catalogue_entry USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT ON catalogue_entry TO streife_app
+;
+CREATE TABLE training_certificate (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    person UUID NOT NULL,
+    issued_on DATE NOT NULL,
+    valid_until DATE NOT NULL,
+    issuer TEXT NOT NULL,
+    recorded_by UUID NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    withdrawn_by UUID,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_training_certificate PRIMARY KEY (town, id),
+    CONSTRAINT fk_training_certificate_town_person FOREIGN KEY(town, person) REFERENCES person (town, id),
+    CONSTRAINT uq_training_certificate_town_id_person UNIQUE (town, id, person),
+    CONSTRAINT ck_training_certificate_days CHECK (valid_until >= issued_on)
+)
+;
+ALTER TABLE training_certificate ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON training_certificate USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (withdrawn_at, withdrawn_by) ON training_certificate TO streife_app
+;
+CREATE TABLE clip_media (
+    town UUID NOT NULL,
+    clip UUID NOT NULL,
+    position BIGINT NOT NULL,
+    sha256 TEXT,
+    size_bytes BIGINT NOT NULL,
+    type TEXT NOT NULL,
+    media UUID,
+    stored_at TIMESTAMP WITH TIME ZONE,
+    receipt UUID,
+    receipt_sha256 BYTEA,
+    CONSTRAINT pk_clip_media PRIMARY KEY (town, clip, position),
+    CONSTRAINT fk_clip_media_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id)
+)
+;
+ALTER TABLE clip_media ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_media USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (sha256, media, stored_at, receipt, receipt_sha256) ON clip_media TO streife_app
+;
+CREATE TABLE clip_entry (
+    town UUID NOT NULL,
+    clip UUID NOT NULL,
+    source UUID NOT NULL,
+    entry UUID NOT NULL,
+    CONSTRAINT pk_clip_entry PRIMARY KEY (town, clip, source, entry),
+    CONSTRAINT fk_clip_entry_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id)
+)
+;
+ALTER TABLE clip_entry ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_entry USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON clip_entry TO streife_app
+;
+CREATE TABLE clip_hold (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    clip UUID NOT NULL,
+    ground TEXT NOT NULL,
+    case_reference TEXT NOT NULL,
+    review_on DATE NOT NULL,
+    note TEXT,
+    placed_by UUID NOT NULL,
+    placed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    released_by UUID,
+    released_at TIMESTAMP WITH TIME ZONE,
+    release_reason TEXT,
+    CONSTRAINT pk_clip_hold PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_hold_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id),
+    CONSTRAINT ck_clip_hold_ground CHECK (ground IN ('danger_prevention', 'criminal_offence', 'regulatory_offence', 'person_request')),
+    CONSTRAINT ck_clip_hold_released CHECK ((released_at IS NULL) = (released_by IS NULL)),
+    CONSTRAINT ck_clip_hold_second_person CHECK (ground <> 'person_request' OR released_by <> placed_by)
+)
+;
+CREATE UNIQUE INDEX uq_clip_hold_standing ON clip_hold (town, clip, ground, case_reference) WHERE released_at IS NULL
+;
+ALTER TABLE clip_hold ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_hold USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (review_on, note, released_by, released_at, release_reason) ON clip_hold TO streife_app
+;
+CREATE TABLE clip_view (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    clip UUID NOT NULL,
+    person UUID NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    until_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    needs_approval BOOLEAN NOT NULL,
+    is_review BOOLEAN NOT NULL,
+    approved_by UUID,
+    approved_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_clip_view PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_view_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id),
+    CONSTRAINT ck_clip_view_second_person CHECK (approved_by IS NULL OR approved_by <> person)
+)
+;
+ALTER TABLE clip_view ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_view USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (approved_by, approved_at) ON clip_view TO streife_app
 ;
 CREATE TABLE role_grant (
     town UUID NOT NULL,
@@ -628,6 +954,61 @@ ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 CREATE POLICY own_town ON lease USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT, UPDATE (expires_at), DELETE ON lease TO streife_app
+;
+CREATE TABLE camera_assignment (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    camera TEXT NOT NULL,
+    person UUID NOT NULL,
+    certificate UUID NOT NULL,
+    since_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    until_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    assigned_by UUID NOT NULL,
+    assigned_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_by UUID,
+    CONSTRAINT pk_camera_assignment PRIMARY KEY (town, id),
+    CONSTRAINT fk_camera_assignment_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym),
+    CONSTRAINT fk_camera_assignment_town_certificate_person FOREIGN KEY(town, certificate, person) REFERENCES training_certificate (town, id, person),
+    CONSTRAINT ck_camera_assignment_span CHECK (until_at >= since_at)
+)
+;
+CREATE INDEX ix_camera_assignment_since ON camera_assignment (town, camera, since_at)
+;
+ALTER TABLE camera_assignment ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON camera_assignment USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (until_at, ended_by) ON camera_assignment TO streife_app
+;
+CREATE FUNCTION check_certificate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.until_at > NEW.since_at AND NOT EXISTS (
+        SELECT FROM training_certificate c WHERE c.town = NEW.town AND c.id = NEW.certificate
+        AND NEW.since_at >= c.issued_on::timestamp AT TIME ZONE 'Europe/Berlin'
+        AND NEW.until_at <= least((c.valid_until + 1)::timestamp AT TIME ZONE 'Europe/Berlin', c.withdrawn_at)
+        FOR SHARE
+    ) THEN
+        RAISE EXCEPTION 'no valid training certificate' USING ERRCODE = 'check_violation',
+            CONSTRAINT = 'ck_camera_assignment_certificate', TABLE = 'camera_assignment';
+    END IF;
+    RETURN NEW;
+END $$
+;
+CREATE TRIGGER certificate BEFORE INSERT OR UPDATE ON camera_assignment FOR EACH ROW EXECUTE FUNCTION check_certificate()
+;
+CREATE FUNCTION check_assignments() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.withdrawn_at IS NOT NULL AND EXISTS (
+        SELECT FROM camera_assignment a WHERE a.town = NEW.town AND a.certificate = NEW.id
+        AND a.until_at > a.since_at AND a.until_at > NEW.withdrawn_at
+    ) THEN
+        RAISE EXCEPTION 'assignments outlive the certificate' USING ERRCODE = 'check_violation',
+            CONSTRAINT = 'ck_camera_assignment_certificate', TABLE = 'training_certificate';
+    END IF;
+    RETURN NEW;
+END $$
+;
+CREATE TRIGGER assignments BEFORE UPDATE ON training_certificate FOR EACH ROW EXECUTE FUNCTION check_assignments()
 ;
 CREATE SCHEMA broker
 ;

@@ -28,6 +28,7 @@ def server(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Serv
         app_database_url=database.app_url,
         broker_url="memory://",
         keys_dir=tmp_path_factory.mktemp("keys"),
+        media_dir=tmp_path_factory.mktemp("media"),
         secret=secrets.token_urlsafe(32),
         secure_cookies=False,
     )

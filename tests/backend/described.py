@@ -48,7 +48,7 @@ def check(answer: httpx.Response) -> None:
     where = f"{method} {path} → {answer.status_code} {media_type}"
     if answer.status_code >= 400:
         assert media_type == PROBLEM_MEDIA_TYPE or path == "/", f"{where}: a refusal that is no Problem"
-    if media_type == PROBLEM_MEDIA_TYPE:
+    if media_type == PROBLEM_MEDIA_TYPE and method != "HEAD":
         check_problem(answer)
     operation = operation_of(method, path)
     if operation is None or answer.status_code == 405:
@@ -56,6 +56,9 @@ def check(answer: httpx.Response) -> None:
     described = operation["responses"].get(str(answer.status_code))
     assert described is not None, f"{where}: this status is not described: {answer.text[:300]}"
     content = described.get("content") or {}
+    if method == "HEAD":
+        assert answer.content == b"", where
+        return
     if not content:
         assert answer.content == b"", f"{where}: a body that is not described"
         return

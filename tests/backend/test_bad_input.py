@@ -14,7 +14,7 @@ from backend.fields import Role, uuid7
 from tests.backend.conftest import new_town
 from tests.backend.described import DESCRIPTION
 from tests.backend.exchange.conftest import everything
-from tests.backend.test_rights import STREAMS
+from tests.backend.test_rights import STREAMS, code_of
 from tests.backend.world import World
 
 QUICK = settings(
@@ -207,7 +207,7 @@ def test_an_address_that_names_no_id_is_a_404(town, callers, method: str, path: 
         "019cee2d-0285-7c3a-9d21-5b0e8f7a6c4g",
     ):
         answer = call(town, callers, method, path, ids=id_, json=VALID.get(what))
-        assert (404, "not_found") == (answer.status_code, answer.json()["code"]), id_
+        assert (404, "not_found") == (answer.status_code, code_of(answer)), id_
 
 
 @pytest.mark.parametrize(("method", "path"), READS)

@@ -63,6 +63,8 @@ def machines(town: World) -> dict[str, dict[str, str]]:
 
 
 def code_of(answer) -> str:
+    if answer.request.method == "HEAD":  # its answers have no body
+        return {401: "not_signed_in", 403: "not_allowed", 404: "not_found"}.get(answer.status_code, "")
     return answer.json()["code"] if "problem" in answer.headers.get("content-type", "") else ""
 
 

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
-from backend.exchange.tables import JournalPrivateRow
-from backend.fields import Role
+from backend.exchange.tables import JournalEntryRow, JournalPrivateRow
+from backend.exchange.wire import Kind, Received
+from backend.fields import Actor, Role
 from backend.work.tables import TaskRow
 from sync import keys
+from sync.bodies import EntryBody
 from sync.entry import base64url, format_recorded_at
 from sync.keys import SourceKey
 from tests.backend.conftest import new_town
@@ -282,3 +285,16 @@ def test_a_token_of_a_person_sends_nothing(sender: Sender) -> None:
     admin = sender.world.person(Role.ADMIN)
     assert sender.post(sender.request(), **admin.headers).status_code == 403
     assert stored(sender.world) == []
+
+
+def test_an_entry_whose_slice_asks_the_database_is_accepted_without_a_second_try(sender: Sender, kinds) -> None:
+    """While the journal streams no statement gives rows back: such a kind runs behind it, and is not applied twice."""
+    tries: list[int] = []
+
+    def ask(session: Session, actor: Actor, received: Received, body: EntryBody) -> None:
+        tries.append(session.scalars(select(JournalEntryRow.seq).where(JournalEntryRow.id == received.id)).one())
+
+    kinds({"probe.asks": Kind(right="source_data:C", v=2, body=EntryBody, apply=ask)})
+    sender.entry(kind="probe.asks")
+    assert [] == sender.send()["verdicts"]
+    assert [1] == tries

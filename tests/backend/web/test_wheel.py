@@ -86,7 +86,8 @@ from backend import pages
 from backend.server import Server
 from backend.settings import Settings
 settings = Settings(app_database_url="postgresql://nobody@/nowhere", broker_url="memory://",
-                    keys_dir=pathlib.Path(tempfile.mkdtemp()), secret=secrets.token_urlsafe(32), secure_cookies=False)
+                    keys_dir=pathlib.Path(tempfile.mkdtemp()), media_dir=pathlib.Path(tempfile.mkdtemp()),
+                    secret=secrets.token_urlsafe(32), secure_cookies=False)
 server = Server.open(settings)
 app = Litestar(pages.static(settings), dependencies={"server": Provide(lambda: server, sync_to_thread=False)})
 with TestClient(app) as http:
