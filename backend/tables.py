@@ -1,6 +1,7 @@
 """Imports every slice's rows, so that `Base.metadata` is whole: for migrations, tests and the schema dump."""
 
 import backend.broker
+import backend.evidence.export_tables
 import backend.evidence.tables
 import backend.exchange.tables
 import backend.feed.tables

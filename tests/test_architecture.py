@@ -24,7 +24,7 @@ PARTS_OF_SERVICE = {
     "exchange": {
         "reading", "applying", "storing", "settling", "changes", "gzipped", "kept", "kinds", "arrivals",
     },
-    "identity": {"sources"},
+    "identity": {"sources", "town_keys"},
     "evidence": {
         "answering", "cameras", "clips", "deleting", "holding", "viewing",
         "cases", "exporting", "gathering", "package", "verify",
@@ -37,7 +37,9 @@ PARTS_OF_SERVICE = {
     },
 }  # fmt: skip
 #: Files of a slice that are parts of its `routes`.
-PARTS_OF_ROUTES = {"evidence": {"camera_routes"}}
+PARTS_OF_ROUTES = {"evidence": {"camera_routes", "export_routes"}}
+#: … and of its `tables`.
+PARTS_OF_TABLES = {"evidence": {"export_tables"}}
 #: What a file of this name may import of `backend`: shared modules, then files of earlier slices.
 SHARED = {
     "wire": ({"fields"}, set()),
@@ -103,6 +105,20 @@ EXCEPTIONS = {
     ("backend/evidence/routes.py", "backend.evidence.answering"): "a part of the slice's service",
     ("backend/evidence/routes.py", "backend.evidence.holding"): "a part of the slice's service",
     ("backend/evidence/routes.py", "backend.evidence.viewing"): "a part of the slice's service",
+    ("backend/evidence/cases.py", "backend.log.canonical"): "`Json`: the type of what `log.service.record` takes",
+    ("backend/evidence/export_routes.py", "backend.evidence.cases"): "a part of the slice's service",
+    ("backend/evidence/export_routes.py", "backend.server"): "handlers take what the process holds: key, folder",
+    ("backend/evidence/exporting.py", "backend.log.canonical"): "as in `cases`",
+    ("backend/evidence/exporting.py", "backend.log.note"): "the checkpoint that the release names",
+    ("backend/evidence/exporting.py", "backend.log.queries"): "a record in its envelope",
+    ("backend/evidence/exporting.py", "backend.media.storage"): "the store out of which originals are read",
+    ("backend/evidence/gathering.py", "backend.exchange.storing"): "the record of an admission, rebuilt byte for byte",
+    ("backend/evidence/gathering.py", "backend.exchange.tables"): "a package shows the journals of the docks",
+    ("backend/evidence/gathering.py", "backend.identity.tables"): "and their keys, and the town's name",
+    ("backend/evidence/gathering.py", "backend.log.queries"): "and proofs and checkpoints",
+    ("backend/evidence/gathering.py", "backend.log.tables"): "and records with their places in the log",
+    ("backend/evidence/gathering.py", "backend.media.storage"): "the store out of which originals are read",
+    ("backend/identity/town_keys.py", "backend.log.canonical"): "`Json`: the type of what `log.service.record` takes",
     ("backend/evidence/camera_routes.py", "backend.evidence.cameras"): "a part of the slice's service",
     ("backend/exchange/settling.py", "backend.identity.tables"): "as admission",
     ("backend/exchange/changes.py", "backend.feed.queries"): "the feed is read for a device as for a screen",
@@ -164,6 +180,8 @@ SLICED = [path for path in files("backend") if slice_of(name_of(path)) and path.
 def role(slice_: str, file: str) -> str:
     if file in PARTS_OF_ROUTES.get(slice_, set()):
         return "routes"
+    if file in PARTS_OF_TABLES.get(slice_, set()):
+        return "tables"
     return "service" if file in PARTS_OF_SERVICE.get(slice_, set()) else file
 
 
