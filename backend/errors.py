@@ -349,6 +349,10 @@ class RangeNotSatisfiable(DomainError):
     status, number, code = 416, 60, "range_not_satisfiable"
     advice = "Der angeforderte Abschnitt liegt außerhalb der Aufnahme. Bitte die Aufnahme neu öffnen."
 
+    def headers(self) -> dict[str, str]:
+        """The size that there is (RFC 9110, 14.4)."""
+        return {"content-range": f"bytes */{self.facts['size']}"}
+
 
 class TooManyTries(DomainError):
     """Too many attempts in a short time."""

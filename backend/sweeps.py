@@ -1,17 +1,21 @@
 """The sweeps: each finds what a lost message left undone. A broker may lose a task; the tables know the truth."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import structlog
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from backend.db import APP_ROLE, Base, grant, sessions_of
-from backend.evidence import exporting
+from backend.evidence import deleting, exporting
+from backend.evidence.rules import Tick
 from backend.exchange import settling
 from backend.exchange.arrivals import media_arrived
 from backend.feed import service as feed
@@ -131,6 +135,29 @@ def expire_exports(server: Server, now: datetime) -> int:
     return found
 
 
+def delete_due(server: Server, now: datetime) -> int:
+    """Clips whose deadline has passed are gone, each with a tombstone; what a crash left half done is finished."""
+    tick, found = _tick(now), 0
+    for town in _towns(server):
+        sessions = sessions_of(server.engine, town)
+        try:
+            found += deleting.run(sessions, server.receiver.folder, tick, key=server.record_key, now=now)
+        except DBAPIError as error:  # other towns must not wait for this one; the next sweep tries again
+            logger.warning("deletion_failed", town=str(town), error=type(error).__name__)
+    return found
+
+
+def _tick(now: datetime) -> Tick:
+    """The wall clock beside one that nobody can set; where the machine has none such, each restart counts as a jump."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return Tick(
+        wall=now,
+        mono_ms=time.clock_gettime_ns(clock) // 1_000_000,
+        boot=boot.read_text().strip() if boot.exists() else "unknown",
+    )
+
+
 #: Name of each sweep, and how often it runs.
 SWEEPS: Final[Mapping[str, tuple[Callable[[Server, datetime], int], timedelta]]] = MappingProxyType(
     {
@@ -140,6 +167,7 @@ SWEEPS: Final[Mapping[str, tuple[Callable[[Server, datetime], int], timedelta]]]
         "finish_uploads": (finish_uploads, timedelta(seconds=5)),
         "describe_media": (describe_media, timedelta(seconds=30)),
         "expire_uploads": (expire_uploads, timedelta(minutes=10)),
+        "delete_due": (delete_due, timedelta(minutes=1)),
         "settle_entries": (settle_entries, timedelta(seconds=30)),
         "tidy_up": (tidy_up, timedelta(minutes=10)),
     }

@@ -92,7 +92,7 @@ def clip(session: Session, actor: Actor, id: UUID) -> Clip:
         received_at=row.received_at,
         clock=row.clock,
         file_name=row.file_name,
-        probe=row.probe,
+        probe={name: value if isinstance(value, str) else str(value) for name, value in (row.probe or {}).items()},
         answers=answers_of(row),
         answered_by=PersonId(row.answered_by) if row.answered_by is not None else None,
         duplicate_of=row.duplicate_of,

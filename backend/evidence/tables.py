@@ -108,7 +108,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$""",
-    "CREATE TRIGGER certificate BEFORE INSERT OR UPDATE ON camera_assignment"
+    "CREATE TRIGGER certificate AFTER INSERT OR UPDATE ON camera_assignment"
     " FOR EACH ROW EXECUTE FUNCTION check_certificate()",
     """CREATE FUNCTION check_assignments() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -121,8 +121,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$""",
-    "CREATE TRIGGER assignments BEFORE UPDATE ON training_certificate"
-    " FOR EACH ROW EXECUTE FUNCTION check_assignments()",
+    "CREATE TRIGGER assignments AFTER UPDATE ON training_certificate FOR EACH ROW EXECUTE FUNCTION check_assignments()",
 )
 for _statement in _TRIGGERS:
     event.listen(table_of(AssignmentRow), "after_create", DDL(_statement))  # type: ignore[no-untyped-call]

@@ -211,7 +211,7 @@ class Clip(Struct, frozen=True, kw_only=True):
     received_at: Aware
     clock: str
     file_name: str | None
-    probe: dict[str, str | int | float | bool | None] | None
+    probe: Annotated[dict[str, str], Meta(description="What the file says of itself, each value as text.")]
     answers: Answers | None
     answered_by: PersonId | None
     duplicate_of: UUID | None

@@ -590,9 +590,9 @@ CREATE TABLE clip (
     CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 )
 ;
-CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
-;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
+;
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
 ;
 CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
 ;
@@ -994,7 +994,7 @@ BEGIN
     RETURN NEW;
 END $$
 ;
-CREATE TRIGGER certificate BEFORE INSERT OR UPDATE ON camera_assignment FOR EACH ROW EXECUTE FUNCTION check_certificate()
+CREATE TRIGGER certificate AFTER INSERT OR UPDATE ON camera_assignment FOR EACH ROW EXECUTE FUNCTION check_certificate()
 ;
 CREATE FUNCTION check_assignments() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -1008,7 +1008,7 @@ BEGIN
     RETURN NEW;
 END $$
 ;
-CREATE TRIGGER assignments BEFORE UPDATE ON training_certificate FOR EACH ROW EXECUTE FUNCTION check_assignments()
+CREATE TRIGGER assignments AFTER UPDATE ON training_certificate FOR EACH ROW EXECUTE FUNCTION check_assignments()
 ;
 CREATE SCHEMA broker
 ;

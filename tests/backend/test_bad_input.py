@@ -4,6 +4,7 @@ That every answer is a Problem as described is held by the client (`described.py
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ VALUES = [
     None, True, [], {}, "", "\x00", "a\x00b", "\u202e", "x" * 5000, -1, 2**53, 2**63, 2**64, 10**30, 1.5, 1e308,
     "0001-01-01T00:00:00.000+14:00", "9999-12-31T23:59:59.999-14:00", "2026-02-30T00:00:00.000Z", "' OR 1=1 --", "/../",
 ]  # fmt: skip
+REVIEW = str(datetime.now(UTC).date() + timedelta(days=30))
 VALID: dict[str, dict[str, Any]] = {
     "signIn": {"login": "anna", "password": "x" * 12, "town": "t"},
     "addPerson": {"login": "neu", "name": "Neu", "call_sign": "Neu", "password": "x" * 12},
@@ -62,6 +64,22 @@ VALID: dict[str, dict[str, Any]] = {
     "leaseSource": {"incarnation": 1, "now": "2026-01-01T00:00:00.000Z", "signature": "A" * 86},
     "revokeSource": {"reason": "lost"},
     "closeTask": {"outcome": "settled", "reason": "x", "base": 1},
+    "answerClip": {
+        "ground": "protect_officer", "facts": "x", "place_kind": "public", "announced": "announced",
+        "decided_by": "wearer", "base": 0,
+    },
+    "correctClip": {"started_at": "2026-03-01T12:00:00Z", "evidence": "x"},
+    "placeHold": {"ground": "criminal_offence", "case_reference": "x", "review_on": REVIEW},
+    "reviewHold": {"review_on": REVIEW, "reason": "x"},
+    "releaseHold": {"reason": "x"},
+    "openView": {"reason": "x"},
+    "confirmCamera": {"kind": "bodycam"},
+    "recordCertificate": {
+        "person": str(uuid7()), "issued_on": "2026-01-01", "valid_until": "2027-01-01", "issuer": "x",
+    },
+    "assignCamera": {
+        "person": str(uuid7()), "since": "2026-03-01T12:00:00Z", "until": "2099-03-02T12:00:00Z",
+    },
     "exchange": {"incarnation": 1, "app": "t", "schema": 1, "now": "2026-01-01T00:00:00.000Z", "last_seq": 0},
 }  # fmt: skip
 
