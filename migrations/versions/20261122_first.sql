@@ -4,6 +4,23 @@ $$
 ;
 CREATE SEQUENCE feed_pos
 ;
+CREATE TABLE evidence_case (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    aktenzeichen TEXT NOT NULL,
+    ground TEXT NOT NULL,
+    opened_by UUID NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_evidence_case PRIMARY KEY (town, id),
+    CONSTRAINT uq_evidence_case_town_aktenzeichen UNIQUE (town, aktenzeichen)
+)
+;
+ALTER TABLE evidence_case ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_case USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON evidence_case TO streife_app
+;
 CREATE TABLE camera (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -508,9 +525,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
-;
 CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
+;
+CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -524,6 +541,40 @@ CREATE TABLE sweep (
     found BIGINT NOT NULL,
     CONSTRAINT pk_sweep PRIMARY KEY (name)
 )
+;
+CREATE TABLE evidence_export (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    case_id UUID NOT NULL,
+    recipient TEXT NOT NULL,
+    state TEXT NOT NULL,
+    requested_by UUID NOT NULL,
+    requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    approved_by UUID,
+    approved_at TIMESTAMP WITH TIME ZONE,
+    built_at TIMESTAMP WITH TIME ZONE,
+    size_bytes BIGINT,
+    sha256 TEXT,
+    root TEXT,
+    checkpoint_size BIGINT,
+    delivered_at TIMESTAMP WITH TIME ZONE,
+    delete_at TIMESTAMP WITH TIME ZONE,
+    problem TEXT,
+    CONSTRAINT pk_evidence_export PRIMARY KEY (town, id),
+    CONSTRAINT fk_evidence_export_town_case_id FOREIGN KEY(town, case_id) REFERENCES evidence_case (town, id),
+    CONSTRAINT ck_evidence_export_state CHECK (state IN ('requested', 'approved', 'built', 'failed', 'gone')),
+    CONSTRAINT ck_evidence_export_second_person CHECK (approved_by <> requested_by),
+    CONSTRAINT ck_evidence_export_approved CHECK (state = 'requested' OR approved_by IS NOT NULL),
+    CONSTRAINT ck_evidence_export_built CHECK (state NOT IN ('built', 'gone') OR built_at IS NOT NULL)
+)
+;
+CREATE INDEX ix_evidence_export_open ON evidence_export (town, id) WHERE state IN ('approved', 'built')
+;
+ALTER TABLE evidence_export ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_export USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (state, approved_by, approved_at, built_at, size_bytes, sha256, root, checkpoint_size, delivered_at, delete_at, problem) ON evidence_export TO streife_app
 ;
 CREATE TABLE camera_docking (
     town UUID NOT NULL,
@@ -590,11 +641,11 @@ CREATE TABLE clip (
     CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 )
 ;
+CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
+;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
 ;
 CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
-;
-CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
 ;
 ALTER TABLE clip ENABLE ROW LEVEL SECURITY
 ;
@@ -759,6 +810,26 @@ ALTER TABLE catalogue_entry ENABLE ROW LEVEL SECURITY
 CREATE POLICY own_town ON catalogue_entry USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT ON catalogue_entry TO streife_app
+;
+CREATE TABLE evidence_export_item (
+    town UUID NOT NULL,
+    export UUID NOT NULL,
+    clip UUID NOT NULL,
+    number BIGINT NOT NULL,
+    outcome TEXT,
+    CONSTRAINT pk_evidence_export_item PRIMARY KEY (town, export, clip),
+    CONSTRAINT fk_evidence_export_item_town_export FOREIGN KEY(town, export) REFERENCES evidence_export (town, id),
+    CONSTRAINT fk_evidence_export_item_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id),
+    CONSTRAINT ck_evidence_export_item_outcome CHECK (outcome IN ('original', 'deleted', 'withheld'))
+)
+;
+CREATE INDEX ix_evidence_export_item_clip ON evidence_export_item (town, clip)
+;
+ALTER TABLE evidence_export_item ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_export_item USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (outcome) ON evidence_export_item TO streife_app
 ;
 CREATE TABLE training_certificate (
     town UUID NOT NULL,
@@ -945,9 +1016,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE INDEX ix_lease_source ON lease (town, source, person)
-;
 CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
+;
+CREATE INDEX ix_lease_source ON lease (town, source, person)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
