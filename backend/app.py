@@ -22,7 +22,7 @@ from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
 from backend.dispatch import routes as dispatch
 from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
-from backend.evidence import camera_routes
+from backend.evidence import camera_routes, export_routes
 from backend.evidence import routes as evidence
 from backend.exchange import routes as exchange
 from backend.exchange.arrivals import media_arrived
@@ -52,6 +52,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     buildings.router,
     evidence.router,
     camera_routes.router,
+    export_routes.router,
     work.router,
     pages.router,
 ]

@@ -317,6 +317,13 @@ class CameraUnconfirmed(DomainError):
     advice = "Diese Kamera ist noch nicht bestätigt oder ausgemustert. Bitte die Administration fragen."
 
 
+class ExportNotBuilt(DomainError):
+    """There is no package of this export yet."""
+
+    status, number, code = 409, 70, "export_not_built"
+    advice = "Das Paket ist noch nicht fertig. Bitte auf Freigabe und Zusammenstellung warten und erneut versuchen."
+
+
 class CursorExpired(DomainError):
     """The cursor is older than what the feed still holds."""
 
@@ -329,6 +336,13 @@ class ClipGone(DomainError):
 
     status, number, code = 410, 60, "clip_gone"
     advice = "Dieser Clip wurde fristgemäß gelöscht. Was blieb, steht im Löschprotokoll."
+
+
+class PackageGone(DomainError):
+    """Our copy of the package is gone, as it has to be."""
+
+    status, number, code = 410, 70, "package_gone"
+    advice = "Unsere Kopie des Pakets ist fristgerecht gelöscht. Bei Bedarf bitte eine neue Ausgabe beantragen."
 
 
 class TooLarge(DomainError):
@@ -482,6 +496,7 @@ CONSTRAINTS: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
         "uq_unit_town_call_sign": NameTaken,
         "camera_zone": CameraForbidden,
         "pk_clip": IdReused,
+        "uq_evidence_case_town_aktenzeichen": NameTaken,
         "pk_clip_gap": IdReused,
         "pk_clip_gap_filled": IdReused,
         "pk_camera_docking": IdReused,

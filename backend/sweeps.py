@@ -14,14 +14,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from backend.db import APP_ROLE, Base, grant, sessions_of
-from backend.evidence import deleting
+from backend.evidence import deleting, exporting
 from backend.evidence.rules import Tick
 from backend.exchange import settling
 from backend.exchange.arrivals import media_arrived
 from backend.feed import service as feed
 from backend.fields import TownId
 from backend.identity import service as identity
-from backend.identity import sources
+from backend.identity import sources, town_keys
 from backend.identity.tables import TownRow
 from backend.log import service as log
 from backend.media import finishing, uploading
@@ -33,6 +33,8 @@ logger = structlog.get_logger()
 CONSUMED: Final = timedelta(hours=1)
 #: Leases stay for entries that arrive late: a phone may be offline for weeks in a locker (ours).
 LEASES: Final = timedelta(days=90)
+#: A package takes minutes to build; a part that nobody wrote to for so long was left by a killed build (ours).
+LEFT_OVER: Final = timedelta(hours=6)
 
 
 class SweepRow(Base):
@@ -102,6 +104,37 @@ def describe_media(server: Server, now: datetime) -> int:
     return sum(finishing.describe_some(sessions_of(server.engine, t), folder, now=now) for t in _towns(server))
 
 
+def build_exports(server: Server, now: datetime) -> int:
+    """Approved exports have their package, as soon as the log holds everything in it."""
+    found = 0
+    for town in _towns(server):
+        sessions = sessions_of(server.engine, town)
+        with sessions.begin() as session:
+            waiting = exporting.waiting(session)
+            if waiting:
+                town_keys.state(session, server.root_key(town), server.stated_keys(_domain(session)), now=now)
+        for export in waiting:
+            found += exporting.build(
+                sessions,
+                server.receiver.folder,
+                server.packages,
+                export,
+                server.root_key(town),
+                server.record_key,
+                now=now,
+            )
+    return found
+
+
+def expire_exports(server: Server, now: datetime) -> int:
+    """Our copies of packages are gone in time, and what killed builds left."""
+    found = exporting.tidy(server.packages, is_old=lambda changed: changed < (now - LEFT_OVER).timestamp())
+    for town in _towns(server):
+        with _in_town(server, town) as session:
+            found += exporting.expire(session, server.packages, now=now)
+    return found
+
+
 def delete_due(server: Server, now: datetime) -> int:
     """Clips whose deadline has passed are gone, each with a tombstone; what a crash left half done is finished."""
     tick, found = _tick(now), 0
@@ -129,6 +162,8 @@ def _tick(now: datetime) -> Tick:
 SWEEPS: Final[Mapping[str, tuple[Callable[[Server, datetime], int], timedelta]]] = MappingProxyType(
     {
         "number_log": (number_log, timedelta(seconds=5)),
+        "build_exports": (build_exports, timedelta(seconds=5)),
+        "expire_exports": (expire_exports, timedelta(minutes=10)),
         "finish_uploads": (finish_uploads, timedelta(seconds=5)),
         "describe_media": (describe_media, timedelta(seconds=30)),
         "expire_uploads": (expire_uploads, timedelta(minutes=10)),

@@ -42,6 +42,8 @@ LONG: Final = timedelta(minutes=30)
 VIEW: Final = timedelta(minutes=30)
 #: design/evidence.md 9: a second person answers within this time.
 APPROVAL: Final = timedelta(minutes=15)
+#: law-and-rules 8: our copy of a package stays this long after the first download (ours).
+PACKAGE_KEPT: Final = timedelta(days=30)
 #: design/evidence.md 3: a chunk list names pieces of this size …
 CHUNK: Final = 4 * 1024 * 1024
 #: … and travels as a medium of its own for files above this size.

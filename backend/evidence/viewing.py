@@ -35,7 +35,7 @@ from backend.media import service as media
 from backend.media.storage import Folder
 from sync.keys import SourceKey
 
-_REFUSALS: Final[dict[Bar, type[DomainError]]] = {
+REFUSALS: Final[dict[Bar, type[DomainError]]] = {
     Bar.GONE: ClipGone,
     Bar.AWAITING_MEDIA: AwaitingMedia,
     Bar.UNCLASSIFIED: Unclassified,
@@ -177,4 +177,4 @@ def _check_open(clip: ClipRow, *, is_review: bool) -> None:
     is_reviewed = clip.reviewed_at is not None or is_review
     bar = rules.barred(ClipState(clip.state), ClipClass(clip.class_), findings_of(clip), is_reviewed=is_reviewed)
     if bar is not None:
-        raise _REFUSALS[bar]
+        raise REFUSALS[bar]

@@ -63,8 +63,6 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
-CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
-;
 CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
 CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
@@ -72,6 +70,8 @@ CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
 CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
+;
+CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -223,9 +223,9 @@ CREATE TABLE incident (
     CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
 )
 ;
-CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
-;
 CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
+;
+CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
 ;
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY
 ;
@@ -322,6 +322,23 @@ GRANT SELECT, INSERT ON decision TO streife_app
 CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON decision FOR EACH ROW EXECUTE FUNCTION refuse_change()
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON decision FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
+CREATE TABLE evidence_case (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    aktenzeichen TEXT NOT NULL,
+    ground TEXT NOT NULL,
+    opened_by UUID NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_evidence_case PRIMARY KEY (town, id),
+    CONSTRAINT uq_evidence_case_town_aktenzeichen UNIQUE (town, aktenzeichen)
+)
+;
+ALTER TABLE evidence_case ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_case USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON evidence_case TO streife_app
 ;
 CREATE TABLE camera (
     town UUID NOT NULL,
@@ -725,9 +742,9 @@ CREATE TABLE media (
     CONSTRAINT ck_media_size CHECK (size >= 0)
 )
 ;
-CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
-;
 CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
+;
+CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
 ;
 ALTER TABLE media ENABLE ROW LEVEL SECURITY
 ;
@@ -878,9 +895,9 @@ CREATE TABLE report (
     CONSTRAINT ck_report_channel CHECK (channel IN ('phone', 'officer', 'citizen', 'patrol'))
 )
 ;
-CREATE INDEX ix_report_incident ON report (town, incident)
-;
 CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
+;
+CREATE INDEX ix_report_incident ON report (town, incident)
 ;
 ALTER TABLE report ENABLE ROW LEVEL SECURITY
 ;
@@ -980,15 +997,49 @@ CREATE TABLE emergency (
     CONSTRAINT ck_emergency_no_position_kept CHECK (state <> 'closed' OR lat IS NULL)
 )
 ;
-CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
-;
 CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
+;
+CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE emergency ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON emergency USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT, UPDATE ON emergency TO streife_app
+;
+CREATE TABLE evidence_export (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    case_id UUID NOT NULL,
+    recipient TEXT NOT NULL,
+    state TEXT NOT NULL,
+    requested_by UUID NOT NULL,
+    requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    approved_by UUID,
+    approved_at TIMESTAMP WITH TIME ZONE,
+    built_at TIMESTAMP WITH TIME ZONE,
+    size_bytes BIGINT,
+    sha256 TEXT,
+    root TEXT,
+    checkpoint_size BIGINT,
+    delivered_at TIMESTAMP WITH TIME ZONE,
+    delete_at TIMESTAMP WITH TIME ZONE,
+    problem TEXT,
+    CONSTRAINT pk_evidence_export PRIMARY KEY (town, id),
+    CONSTRAINT fk_evidence_export_town_case_id FOREIGN KEY(town, case_id) REFERENCES evidence_case (town, id),
+    CONSTRAINT ck_evidence_export_state CHECK (state IN ('requested', 'approved', 'built', 'failed', 'gone')),
+    CONSTRAINT ck_evidence_export_second_person CHECK (approved_by <> requested_by),
+    CONSTRAINT ck_evidence_export_approved CHECK (state = 'requested' OR approved_by IS NOT NULL),
+    CONSTRAINT ck_evidence_export_built CHECK (state NOT IN ('built', 'gone') OR built_at IS NOT NULL)
+)
+;
+CREATE INDEX ix_evidence_export_open ON evidence_export (town, id) WHERE state IN ('approved', 'built')
+;
+ALTER TABLE evidence_export ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_export USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (state, approved_by, approved_at, built_at, size_bytes, sha256, root, checkpoint_size, delivered_at, delete_at, problem) ON evidence_export TO streife_app
 ;
 CREATE TABLE camera_docking (
     town UUID NOT NULL,
@@ -1297,6 +1348,26 @@ CREATE POLICY own_town ON shift USING (town = (SELECT nullif(current_setting('ap
 ;
 GRANT SELECT, INSERT, UPDATE ON shift TO streife_app
 ;
+CREATE TABLE evidence_export_item (
+    town UUID NOT NULL,
+    export UUID NOT NULL,
+    clip UUID NOT NULL,
+    number BIGINT NOT NULL,
+    outcome TEXT,
+    CONSTRAINT pk_evidence_export_item PRIMARY KEY (town, export, clip),
+    CONSTRAINT fk_evidence_export_item_town_export FOREIGN KEY(town, export) REFERENCES evidence_export (town, id),
+    CONSTRAINT fk_evidence_export_item_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id),
+    CONSTRAINT ck_evidence_export_item_outcome CHECK (outcome IN ('original', 'deleted', 'withheld'))
+)
+;
+CREATE INDEX ix_evidence_export_item_clip ON evidence_export_item (town, clip)
+;
+ALTER TABLE evidence_export_item ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_export_item USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (outcome) ON evidence_export_item TO streife_app
+;
 CREATE TABLE training_certificate (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -1482,9 +1553,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE INDEX ix_lease_source ON lease (town, source, person)
-;
 CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
+;
+CREATE INDEX ix_lease_source ON lease (town, source, person)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
