@@ -113,10 +113,10 @@ class LinkSummary(EntryBody, frozen=True, kw_only=True):
 
 
 class FallbackFired(EntryBody, frozen=True, kw_only=True):
-    """`fallback.fired`: the site's own alarm was called, as the server did not take a P1 signal in time."""
+    """`fallback.fired`: the site's own alarm was called, as the server did not take P1 signals in time."""
 
-    #: Id of the entry `signal.received`; None where it could not be recorded.
-    signal: UUID | None
+    #: Ids of the entries `signal.received` that one call stands for; none where it could not be recorded.
+    signals: Annotated[tuple[UUID, ...], Meta(max_length=500)] = ()
     #: No verdict within ten seconds, one that shows it to nobody at once, or no room on the disk.
     reason: Literal["no_verdict", "refused", "not_recorded"]
     at: Instant

@@ -1,7 +1,8 @@
 """What the site does when the server stays silent: a call to a relay box or telephone system (control-room.md 4.1).
 
-A P1 signal without `accepted` for ten seconds, or one that could not even be recorded, fires it once. It is an HTTP
-POST of a few facts to a configured address, never a command; what was tried is an entry.
+A P1 signal without `accepted` for ten seconds, or one that could not even be recorded, fires it once; those that are
+due together are one call. It is an HTTP POST of a few facts to a configured address, never a command; what was tried is
+an entry.
 """
 
 import asyncio
@@ -26,6 +27,10 @@ TIMEOUT_S: Final = 5.0
 TRIES: Final = 5
 PAUSE_S: Final = 2.0
 KIND: Final = "fallback.fired"
+#: In a flood one call stands for so many signals at most, as one entry names them.
+TOGETHER: Final = 500
+
+Reason = Literal["no_verdict", "refused", "not_recorded"]
 
 log = structlog.get_logger()
 
@@ -70,6 +75,7 @@ class Fallback:
     def tick(self, now_s: float) -> None:
         """What was accepted is left alone, what waited too long or was refused fires."""
         still: deque[Watched] = deque()
+        due: dict[Reason, list[Watched]] = {"no_verdict": [], "refused": []}
         for signal in self._watched:
             verdict = self._verdict(signal.seq)
             if verdict == "accepted":
@@ -77,14 +83,17 @@ class Fallback:
             if verdict is None and now_s - signal.since_s < WITHOUT_VERDICT_S:
                 still.append(signal)
             else:
-                self._fire(signal, "refused" if verdict else "no_verdict")
+                due["refused" if verdict else "no_verdict"].append(signal)
         self._watched = still
+        for reason, signals in due.items():
+            for start in range(0, len(signals), TOGETHER):
+                self._fire(signals[start : start + TOGETHER], reason)
 
     def lost(self, kind: str, sender: str | None, point: str | None, now_s: float) -> None:
         """It could not be recorded, so its panel hears nothing; it fires now, but not at each of its repetitions."""
         if now_s - self._lost_at.get((sender, point), -60.0) >= 60.0:
             self._lost_at[sender, point] = now_s
-            self._fire(Watched(0, "", kind, sender, point, now_s, self._clock()), "not_recorded")
+            self._fire([Watched(0, "", kind, sender, point, now_s, self._clock())], "not_recorded")
 
     async def close(self) -> None:
         """Calls that run are given up."""
@@ -93,22 +102,24 @@ class Fallback:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
 
-    def _fire(self, signal: Watched, reason: Literal["no_verdict", "refused", "not_recorded"]) -> None:
-        task = asyncio.ensure_future(self._call(signal, reason))
+    def _fire(self, signals: list[Watched], reason: Reason) -> None:
+        task = asyncio.ensure_future(self._call(signals, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _call(self, signal: Watched, reason: Literal["no_verdict", "refused", "not_recorded"]) -> None:
+    async def _call(self, signals: list[Watched], reason: Reason) -> None:
         status, tries = 0, 0
         while self._url and tries < TRIES and not 200 <= status < 300:
             if tries:
                 await asyncio.sleep(self._pause_s)
             tries += 1
-            status = await self._post(self._url, signal, reason)
+            status = await self._post(self._url, signals, reason)
         is_heard = 200 <= status < 300
-        log.warning("fallback_fired", entry=signal.id, reason=reason, is_heard=is_heard, tries=tries, status=status)
+        log.warning(
+            "fallback_fired", signals=len(signals), reason=reason, is_heard=is_heard, tries=tries, status=status
+        )
         body = FallbackFired(
-            signal=UUID(signal.id) if signal.id else None,
+            signals=tuple(UUID(signal.id) for signal in signals if signal.id),
             reason=reason,
             at=format_instant(self._clock()),
             is_heard=is_heard,
@@ -118,10 +129,12 @@ class Fallback:
         try:
             await self._recorder.append(KIND, msgspec.json.encode(body), self._clock())
         except SyncError as error:
-            log.warning("fallback_not_recorded", entry=signal.id, error=type(error).__name__)
+            log.warning("fallback_not_recorded", signals=len(signals), error=type(error).__name__)
 
-    async def _post(self, url: str, signal: Watched, reason: str) -> int:
+    async def _post(self, url: str, signals: list[Watched], reason: Reason) -> int:
+        signal = signals[0]
         told = {
+            "number": len(signals),
             "kind": signal.kind,
             "sender": signal.sender,
             "point": signal.point,

@@ -35,7 +35,8 @@ def remembered(journal: Journal, now: datetime, now_s: float) -> tuple[Repeats, 
                 since_s = now_s - max((now - at).total_seconds(), 0.0)
                 unsent[draft.id] = Watched(seq, draft.id, body.kind, body.sender, body.point, since_s, at)
         elif draft.kind == fallback.KIND:
-            unsent.pop(str(msgspec.json.decode(draft.body, type=FallbackFired).signal), None)
+            for id_ in msgspec.json.decode(draft.body, type=FallbackFired).signals:
+                unsent.pop(str(id_), None)
     return repeats, list(unsent.values())
 
 

@@ -1,18 +1,27 @@
 """The gateway as a process: what is acknowledged is in the journal, once, and at the server, once."""
 
 import asyncio
+import json
 import random
 import socket
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from msgspec import Raw
 
 from backend.gateway.lines import Line
 from backend.local.panels import Panel, crowd, press
-from tests.backend.gateway.running import Running, TownServer, gateway, kinds, recorded, wait_until
+from sync.exchange import Change
+from tests.backend.gateway.running import PROGRAM, Running, TownServer, gateway, kinds, recorded, wait_until
+from tests.sync.samples import SOURCE, uuid7
 
 SEED = 20261122
 
@@ -182,6 +191,82 @@ def _is_answered(address: tuple[str, int]) -> bool:
             return b"ACK" in line.recv(100)
         except OSError:
             return False
+
+
+@pytest.mark.slow
+def test_lines_and_states_come_from_the_server_and_lines_outlive_it(tmp_path: Path, server: TownServer) -> None:
+    folder = server.enrolled(tmp_path / "gateway")
+    token, key = "desk-token", str(uuid4())
+    line = {"protocol": "http", "sender": "desk", "token_sha256": sha256(token.encode()).hexdigest(), "interval_s": 10}
+    server.town.changes = [row(f"self:{SOURCE}", "line", 1, line)]
+    bearer = {"Authorization": f"Bearer {token}"}
+    body = {"v": 1, "point": "desk-3", "kind": "panic", "level": 2}
+    with gateway(folder, server=server.url) as running:
+        url = f"http://127.0.0.1:{running.http}/v1/signals"
+        wait_until(lambda: httpx.post(f"{url[:-7]}heartbeats", headers=bearer).status_code == 204)
+        assert 201 == httpx.post(url, json=body, headers=bearer | {"Idempotency-Key": key}).status_code
+        wait_until(lambda: len(server.signals()) == 1)
+        state = {"dedup": server.signals()[0].dedup, "state": "shown"}
+        server.town.changes = [row(f"self:{SOURCE}", "signal_state", 2, state)]
+        answer = httpx.get(f"{url}/{key}", params={"known": "recorded", "wait_s": 20}, headers=bearer, timeout=30)
+        assert {"key": key, "state": "shown"} == answer.json()
+        assert 0 == running.stop()
+    server.is_away = True
+    with gateway(folder, server=server.url) as running:
+        url = f"http://127.0.0.1:{running.http}/v1/signals"
+        assert 200 == httpx.post(url, json=body, headers=bearer | {"Idempotency-Key": key}).status_code
+        assert 201 == httpx.post(url, json=body, headers=bearer | {"Idempotency-Key": str(uuid4())}).status_code
+        assert 0 == running.stop()
+
+
+def row(scope: str, type_: str, number: int, body: dict[str, Any]) -> Change:
+    return Change(scope=scope, op="put", type=type_, id=uuid7(number), rev=number, body=Raw(json.dumps(body).encode()))
+
+
+@pytest.mark.slow
+def test_a_line_that_cannot_be_read_hinders_no_other(tmp_path: Path, server: TownServer) -> None:
+    folder = server.enrolled(tmp_path / "gateway")
+    good = {"protocol": "dc09", "sender": "1000"}
+    server.town.changes = [
+        row("self", "line", 1, {"protocol": "smoke", "sender": "1"}), row("self", "line", 2, good),
+    ]  # fmt: skip
+    with gateway(folder, server=server.url) as running:
+        (panel,) = crowd("127.0.0.1", running.dc09 or 0, 1)
+        wait_until(lambda: any(line["event"] == "lines_unreadable" for line in running.said))
+        assert 1 == asyncio.run(press([panel], 1))
+        assert 0 == running.stop()
+    assert [()] == [signal.flags for signal in recorded(folder)]
+
+
+@pytest.mark.slow
+def test_a_gateway_without_journal_asks_for_a_code_and_says_what_to_do(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, "gateway", "--state", str(tmp_path / "g"), "--dc09", "127.0.0.1:0"]
+    for options, words in (
+        (["--server", "http://127.0.0.1:9"], "--code"),
+        (["--http", "nowhere"], "HOST:PORT"),
+        (["--lines", __file__], "nicht lesbar"),
+    ):
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        assert 1 == done.returncode
+        assert words in done.stderr
+
+
+@pytest.mark.slow
+def test_a_journal_of_one_gateway_has_one_process(tmp_path: Path) -> None:
+    with gateway(tmp_path / "gateway"):
+        command = [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            "gateway",
+            "--state",
+            str(tmp_path / "gateway"),
+            "--dc09",
+            "127.0.0.1:0",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert 1 == done.returncode
+        assert "open elsewhere" in done.stderr
 
 
 @pytest.mark.slow

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from backend.gateway import dc09
@@ -19,9 +21,10 @@ from backend.gateway.recorder import Recorder
 from backend.gateway.remembering import remembered
 from backend.gateway.repeats import Repeats
 from backend.local.panels import Panel
+from sync.bodies import FallbackFired
 from sync.errors import JournalFull, SyncError
 from sync.journal import Journal
-from tests.sync.samples import SOURCE, rfc6979_key
+from tests.sync.samples import SOURCE, rfc6979_key, uuid7
 
 LINES = Lines([Line(protocol="dc09", sender="1000")])
 ALARM = Panel("", 0, "1000").alarm(17)[1:-1]
@@ -167,8 +170,6 @@ def test_a_disk_that_is_really_full_answers_nobody(path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: mounting a small disk needs root")
 def test_enospc_answers_nobody_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    import subprocess
-
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(
@@ -203,8 +204,10 @@ def watched(seq: int, since_s: float = 0.0) -> Watched:
 
 @pytest.mark.parametrize(
     ("verdict", "after_s", "reasons"),
-    [(None, 9.9, []), (None, 10.0, ["no_verdict"]), ("accepted", 99.0, []), ("held", 0.0, ["refused"]), ("parked", 0.0, ["refused"]),
-     ("rejected", 0.0, ["refused"]), ("conflict", 0.0, ["refused"])],
+    [
+        (None, 9.9, []), (None, 10.0, ["no_verdict"]), ("accepted", 99.0, []), ("held", 0.0, ["refused"]),
+        ("parked", 0.0, ["refused"]), ("rejected", 0.0, ["refused"]), ("conflict", 0.0, ["refused"]),
+    ],
 )  # fmt: skip
 def test_when_the_fallback_fires(path: Path, verdict: str | None, after_s: float, reasons: list[str]) -> None:
     journal = Journal.open(path, reserve_bytes=0)
@@ -217,6 +220,22 @@ def test_when_the_fallback_fires(path: Path, verdict: str | None, after_s: float
         await asyncio.gather(*fallback._tasks)
         found = [draft.body for _, draft in journal.drafts()]
         assert reasons == [reason for body in found for reason in ("no_verdict", "refused") if reason.encode() in body]
+        await fallback.close()
+
+    running(journal, use)
+
+
+def test_alarms_that_are_due_together_are_one_call(path: Path) -> None:
+    journal = Journal.open(path, reserve_bytes=0)
+
+    async def use(recorder: Recorder) -> None:
+        fallback = Fallback(None, recorder, verdict=lambda _: None)
+        for number in range(700):
+            fallback.watch(watched(number)._replace(id=uuid7(number)))
+        fallback.tick(10.0)
+        await asyncio.gather(*fallback._tasks)
+        bodies = [msgspec.json.decode(draft.body, type=FallbackFired) for _, draft in journal.drafts()]
+        assert [500, 200] == [len(body.signals) for body in bodies]
         await fallback.close()
 
     running(journal, use)
