@@ -1,13 +1,11 @@
 """A building with desks, and patrols, on the running server: what a control room's screen shows."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import httpx
 
 from backend.fields import Role, uuid7
-from sync.entry import format_recorded_at
 from tests.backend.buildings.house import House, signal
 from tests.backend.web.conftest import Town
 from tests.backend.world import World
@@ -58,8 +56,18 @@ class Desk:
         found = [one for one in self.house.alarms() if all(one[name] == value for name, value in wanted.items())]
         return max(found, key=lambda one: one["raised_at"])
 
+    def emergency(self, kind: str = "help") -> str:
+        """An officer's call for help; the emergency's id."""
+        officer = self.world.person(Role.OFFICER)
+        answer = self.house.post("/v1/emergencies", officer, id=str(uuid7()), kind=kind)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
     def clear(self) -> None:
-        """Every alarm and incident is over, as a dispatcher ends them."""
+        """Every emergency, alarm and incident is over, as a dispatcher ends them."""
+        for emergency in self.house.get("/v1/alarms")["emergencies"]:
+            for step in ("accept", "safe", "close"):
+                self.house.post(f"/v1/emergencies/{emergency['id']}/steps", None, step=step)
         for alarm in self.house.alarms():
             if alarm["state"] in ("raised", "returned_unaccepted", "shelved"):
                 self.post(f"/v1/alarms/{alarm['id']}/accept")
@@ -75,7 +83,3 @@ class Desk:
         answer = self.house.post(path, None, **body)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
-
-
-def recorded_now() -> str:
-    return format_recorded_at(datetime.now(UTC), "Europe/Berlin")

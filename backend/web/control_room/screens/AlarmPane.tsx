@@ -7,6 +7,7 @@ import { isUnaccepted } from "../rules/waiting.ts";
 import { ALARM_STATES, alarmKind, DISPOSITIONS, oddities, partsOf } from "../rules/words.ts";
 import { acceptOne, closeAlarm, sending, shelve } from "../state/commands.ts";
 import { personName } from "../state/live.ts";
+import { Field } from "./Field.tsx";
 
 export function AlarmPane({ alarm }: { readonly alarm: Alarm }) {
   const { where, detail } = partsOf(alarm.place);
@@ -109,10 +110,11 @@ function Shelving({ alarm }: { readonly alarm: Alarm }) {
   };
   return (
     <form class="cr-part cr-inline" onSubmit={submit}>
-      <label class="cr-field">
-        <span>Eine Stunde ruhen lassen, weil</span>
-        <input value={reason} maxLength={200} required onInput={(event) => setReason(event.currentTarget.value)} />
-      </label>
+      <Field label="Eine Stunde ruhen lassen, weil">
+        {(id) => (
+          <input id={id} value={reason} maxLength={200} required onInput={(event) => setReason(event.currentTarget.value)} />
+        )}
+      </Field>
       <button type="submit" class="cr-btn">
         Ruhen lassen
       </button>

@@ -161,11 +161,11 @@ function Line({ one, nr }: { readonly one: Waiting; readonly nr: number }) {
       <button
         type="button"
         class="cr-btn"
-        aria-label={`Annehmen: ${shown.what}, ${shown.where}, ${shown.details[0] ?? ""}`}
         aria-disabled={isSending}
         onClick={() => void accept(one)}
       >
         <span class="cr-wide">{isSending ? "Wird gesendet" : "Annehmen"}</span>
+        <span class="st-sr">{`Annehmen: ${shown.what}, ${shown.where}, ${shown.details[0] ?? ""}`}</span>
         <kbd>a {nr}</kbd>
       </button>
     </li>

@@ -31,11 +31,12 @@ export function CommandBar() {
         onInput={(event) => {
           line.value = event.currentTarget.value;
           chosen.value = 0;
+          said.value = null;
         }}
         onKeyDown={(event) => pressed(event, suggestions, at)}
       />
-      <span class={`cr-reply ${answer?.isRefusal === true && says === "" ? "is-refusal" : ""}`} role="status">
-        {says !== "" ? says : answer === null ? "" : `${clockOf(new Date(answer.at))} · ${answer.text}`}
+      <span class={`cr-reply ${answer?.isRefusal === true ? "is-refusal" : ""}`} role="status">
+        {answer === null ? says : `${clockOf(new Date(answer.at))} · ${answer.text}`}
       </span>
       <ul class="cr-sugg" id="vorschlaege" role="listbox" aria-label="Vorschläge" hidden={suggestions.length === 0}>
         {suggestions.map((one, index) => (

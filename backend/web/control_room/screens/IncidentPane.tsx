@@ -82,7 +82,7 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
 function acceptance({ state }: Incident, open: number): string {
   const alarms = many(open, "Alarm", "Alarme");
   if (state !== "new") return `${alarms} annehmen`;
-  return open === 0 ? "Ereignis annehmen" : `Ereignis und ${alarms} annehmen`;
+  return open < 2 ? "Ereignis annehmen" : `Ereignis und ${alarms} annehmen`;
 }
 
 function State({ incident, open }: { readonly incident: Incident; readonly open: number }) {
@@ -133,11 +133,10 @@ function AlarmLine({ alarm }: { readonly alarm: Alarm }) {
         <button
           type="button"
           class="cr-btn"
-          aria-label={`Annehmen: ${alarmKind(alarm)}, ${detail || where}`}
           aria-disabled={sending.value.has(alarm.id)}
           onClick={() => void acceptOne(alarm.id)}
         >
-          Annehmen
+          Annehmen<span class="st-sr">{`: ${alarmKind(alarm)}, ${detail || where}`}</span>
         </button>
       ) : (
         <span />

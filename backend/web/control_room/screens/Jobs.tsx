@@ -7,6 +7,7 @@ import { proposals } from "../rules/units.ts";
 import { JOB_STATES, MODES, OPEN_JOBS } from "../rules/words.ts";
 import { dispatch, sending, withdraw } from "../state/commands.ts";
 import { serverNow, unitName } from "../state/live.ts";
+import { Field } from "./Field.tsx";
 
 interface Shown {
   readonly incident: Incident;
@@ -54,11 +55,10 @@ function Line({ job }: { readonly job: Job }) {
         <button
           type="button"
           class="cr-btn"
-          aria-label={`${unitName(job.unit)} zurückziehen`}
           aria-disabled={sending.value.has(job.id)}
           onClick={() => void withdraw(job)}
         >
-          Zurückziehen <kbd>w</kbd>
+          Zurückziehen<span class="st-sr">: {unitName(job.unit)}</span> <kbd>w</kbd>
         </button>
       ) : (
         <span />
@@ -80,10 +80,11 @@ function Proposals({ incident, desk, isNext }: Shown) {
         <p class="st-muted">Keine Streife ist frei. Mit „d“ lässt sich jede Streife im Dienst entsenden.</p>
       ) : (
         <>
-          <label class="cr-field cr-beside">
-            <span>Auftrag in Worten</span>
-            <input value={text} maxLength={500} onInput={(event) => setText(event.currentTarget.value)} />
-          </label>
+          <Field label="Auftrag in Worten" look="cr-beside">
+            {(id) => (
+              <input id={id} value={text} maxLength={500} onInput={(event) => setText(event.currentTarget.value)} />
+            )}
+          </Field>
           <ul class="cr-list">
             {found.map(({ unit, why }, index) => (
               <li key={unit.id}>
@@ -95,11 +96,10 @@ function Proposals({ incident, desk, isNext }: Shown) {
                 <button
                   type="button"
                   class={`cr-btn ${isNext && index === 0 ? "is-main" : ""}`}
-                  aria-label={`${unit.call_sign} entsenden`}
                   aria-disabled={sending.value.has(incident.id)}
                   onClick={() => send(unit.id)}
                 >
-                  Entsenden <kbd>d</kbd>
+                  Entsenden<span class="st-sr">: {unit.call_sign}</span> <kbd>d</kbd>
                 </button>
               </li>
             ))}

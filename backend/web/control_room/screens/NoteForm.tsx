@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Incident } from "../../api/wire_desk.ts";
 import { addNote, sending } from "../state/commands.ts";
+import { Field } from "./Field.tsx";
 
 export function NoteForm({ incident }: { readonly incident: Incident }) {
   const [text, setText] = useState("");
@@ -12,10 +13,11 @@ export function NoteForm({ incident }: { readonly incident: Incident }) {
   };
   return (
     <form class="cr-part cr-inline" onSubmit={submit}>
-      <label class="cr-field">
-        <span>Vermerk</span>
-        <input value={text} maxLength={500} onInput={(event) => setText(event.currentTarget.value)} />
-      </label>
+      <Field label="Vermerk">
+        {(id) => (
+          <input id={id} value={text} maxLength={500} onInput={(event) => setText(event.currentTarget.value)} />
+        )}
+      </Field>
       <button type="submit" class="cr-btn" aria-disabled={sending.value.has(incident.id)}>
         Festhalten <kbd>v</kbd>
       </button>

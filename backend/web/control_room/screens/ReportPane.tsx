@@ -7,6 +7,7 @@ import { CHANNELS, INCIDENT_KINDS, kindOf, PRIORITY_NAMES } from "../rules/words
 import { open } from "../state/address.ts";
 import { draft, incidentOf, sending, tell } from "../state/commands.ts";
 import { personName } from "../state/live.ts";
+import { Field } from "./Field.tsx";
 
 const TYPED_CHANNELS: readonly Channel[] = ["citizen", "phone", "officer", "patrol"];
 const PRIORITIES: readonly Priority[] = [2, 3, 4, 5];
@@ -59,36 +60,35 @@ export function ReportForm() {
       </div>
       <form class="cr-scroll" onSubmit={(event) => submitted(event, send)}>
         <div class="cr-part cr-fields">
-          <label class="cr-field is-wide">
-            <span>Ort</span>
-            <input ref={place} name="place" required maxLength={200} />
-          </label>
-          <label class="cr-field is-wide">
-            <span>Was ist</span>
-            <textarea name="text" rows={3} maxLength={2000} defaultValue={draft.peek()} />
-          </label>
-          <label class="cr-field">
-            <span>Gemeldet durch</span>
-            <select name="channel">
-              {TYPED_CHANNELS.map((channel) => (
-                <option key={channel} value={channel}>
-                  {CHANNELS[channel]}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="cr-field">
-            <span>Rückruf, wenn angegeben</span>
-            <input name="caller" maxLength={200} />
-          </label>
+          <Field label="Ort" look="is-wide">
+            {(id) => <input id={id} ref={place} name="place" required maxLength={200} />}
+          </Field>
+          <Field label="Was ist" look="is-wide">
+            {(id) => <textarea id={id} name="text" rows={3} maxLength={2000} defaultValue={draft.peek()} />}
+          </Field>
+          <Field label="Gemeldet durch">
+            {(id) => (
+              <select id={id} name="channel">
+                {TYPED_CHANNELS.map((channel) => (
+                  <option key={channel} value={channel}>
+                    {CHANNELS[channel]}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+          <Field label="Rückruf, wenn angegeben">
+            {(id) => <input id={id} name="caller" maxLength={200} />}
+          </Field>
           <Choice />
-          <label class="cr-field is-wide">
-            <span>Weiter</span>
-            <select name="opens">
-              <option value="yes">Ereignis eröffnen und annehmen</option>
-              <option value="no">Nur aufnehmen, wartet unter „Offen“</option>
-            </select>
-          </label>
+          <Field label="Weiter" look="is-wide">
+            {(id) => (
+              <select id={id} name="opens">
+                <option value="yes">Ereignis eröffnen und annehmen</option>
+                <option value="no">Nur aufnehmen, wartet unter „Offen“</option>
+              </select>
+            )}
+          </Field>
         </div>
         <div class="cr-part cr-actions">
           <button type="submit" class="cr-btn is-main" aria-disabled={sending.value.has("meldung")}>
@@ -106,26 +106,28 @@ export function ReportForm() {
 function Choice() {
   return (
     <div class="cr-fields is-wide">
-      <label class="cr-field">
-        <span>Art</span>
-        <select name="kind">
-          {INCIDENT_KINDS.map((kind) => (
-            <option key={kind} value={kind}>
-              {kindOf(kind)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label class="cr-field">
-        <span>Priorität</span>
-        <select name="priority">
-          {PRIORITIES.map((priority) => (
-            <option key={priority} value={priority} selected={priority === 4}>
-              {PRIORITY_NAMES[priority]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Field label="Art">
+        {(id) => (
+          <select id={id} name="kind">
+            {INCIDENT_KINDS.map((kind) => (
+              <option key={kind} value={kind}>
+                {kindOf(kind)}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      <Field label="Priorität">
+        {(id) => (
+          <select id={id} name="priority">
+            {PRIORITIES.map((priority) => (
+              <option key={priority} value={priority} selected={priority === 4}>
+                {PRIORITY_NAMES[priority]}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
     </div>
   );
 }

@@ -26,6 +26,9 @@ export function UnitStrip() {
         </span>
         <kbd>Alt 3</kbd>
       </div>
+      <p class="st-sr" id="status-setzen">
+        Enter stellt den Befehl für den Status bereit
+      </p>
       {lines.length > 0 && (
         <ul class="cr-strip">
           {lines.map((one, index) => (
@@ -51,7 +54,7 @@ function Entry({ shown, isTabbed }: { readonly shown: Line; readonly isTabbed: b
         type="button"
         class="cr-row cr-u"
         tabIndex={isTabbed ? 0 : -1}
-        aria-label={`${unit.call_sign}, ${doing}${where}, seit ${waitOf(serverNow.value - shown.since)}; Status setzen`}
+        aria-describedby="status-setzen"
         onClick={() => {
           line.value = `s ${unit.call_sign} `;
           document.querySelector<HTMLElement>("#befehl")?.focus();

@@ -7,7 +7,7 @@ export const ADMINISTRATION =
 
 const HERE: Readonly<Record<Role, string>> = {
   officer: "Sie erfassen Anzeigen mit dem Telefon. Die Listen auf dieser Seite sehen Sachbearbeitung und Vorgesetzte.",
-  dispatcher: "Die Seite der Leitstelle gibt es in dieser Version noch nicht.",
+  dispatcher: "Die Leitstelle steht links.",
   custodian: "Die Seite der Verwahrstelle gibt es in dieser Version noch nicht.",
   prosecutor: "Die Seite für Staatsanwaltschaften gibt es in dieser Version noch nicht.",
   guard: "Die Seite für den Sicherheitsdienst gibt es in dieser Version noch nicht.",

@@ -48,6 +48,7 @@ export function Frame({ me }: { readonly me: Me }) {
           {hasTasks && <Entry area="aufgaben" total={tasks.value} />}
           {hasOffice && <Entry area="anzeigen" total={offences.value} />}
           {hasTasks && <hr />}
+          {me.roles.includes("dispatcher") && <a href={hashOf({ area: "leitstelle", only: "", id: "" })}>Leitstelle</a>}
           <a href="/reference/">API-Referenz</a>
         </nav>
         <main class="st-main" id="inhalt" tabIndex={-1}>
