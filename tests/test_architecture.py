@@ -100,6 +100,7 @@ EXCEPTIONS = {
     ("backend/evidence/routes.py", "backend.evidence.answering"): "a part of the slice's service",
     ("backend/evidence/routes.py", "backend.evidence.holding"): "a part of the slice's service",
     ("backend/evidence/routes.py", "backend.evidence.viewing"): "a part of the slice's service",
+    ("backend/evidence/camera_routes.py", "backend.server"): "as above: the record key",
     ("backend/evidence/camera_routes.py", "backend.evidence.cameras"): "a part of the slice's service",
     ("backend/exchange/settling.py", "backend.identity.tables"): "as admission",
     ("backend/exchange/changes.py", "backend.feed.queries"): "the feed is read for a device as for a screen",
