@@ -236,7 +236,7 @@ def attempt(
         line.send(data[offset:end])
         status, told_offset = line.answer()
         line.close()
-            assert status in (204, 409, 460), (status, told_offset)  # 460: a byte before was wrong, and no list told
+        assert status in (204, 409, 460), (status, told_offset)  # 460: one before was wrong, and no list told
         stands = town.offset(address)
         assert status != 204 or told_offset == stands, (told_offset, stands)
         return stands, 0
