@@ -6,12 +6,12 @@ export const ADMINISTRATION =
   "Konten und Geräte haben in dieser Version noch keine Seite; verwaltet werden sie über die API (siehe API-Referenz).";
 
 const HERE: Readonly<Record<Role, string>> = {
-  officer: "Sie erfassen Anzeigen mit dem Telefon. Die Listen auf dieser Seite sehen Sachbearbeitung und Vorgesetzte.",
+  officer: "Ihre Clips stehen links. Anzeigen erfassen Sie mit dem Telefon.",
   dispatcher: "Die Leitstelle steht links.",
-  custodian: "Die Seite der Verwahrstelle gibt es in dieser Version noch nicht.",
+  custodian: "Clips und Export stehen links.",
   prosecutor: "Die Seite für Staatsanwaltschaften gibt es in dieser Version noch nicht.",
   guard: "Die Seite für den Sicherheitsdienst gibt es in dieser Version noch nicht.",
-  dpo: "Die Seite für den Datenschutz gibt es in dieser Version noch nicht.",
+  dpo: "Clips und Freigaben stehen links; mehr gibt es in dieser Version noch nicht.",
   staff_council: "Die Seite für den Personalrat gibt es in dieser Version noch nicht.",
   admin: ADMINISTRATION,
   clerk: "Ihre Aufgaben und Anzeigen stehen links.",

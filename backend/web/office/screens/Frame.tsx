@@ -1,20 +1,26 @@
 // Rahmen: Kopfzeile mit Stand, Bereiche links, der Bereich selbst; darüber die Abdeckung, wenn die Anzeige veraltet ist.
 import { computed } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import type { Me } from "../../api/wire.ts";
-import { sum } from "../rules/board.ts";
+import { hashOf, place } from "../../shared/address.ts";
 import { count, momentOf } from "../../shared/format.ts";
-import { type Area, hashOf, place } from "../../shared/address.ts";
 import { isCovered, now } from "../../shared/line.ts";
-import { board } from "../state/live.ts";
 import { Freshness, SignOut } from "../../shared/Top.tsx";
+import { areasOf, type OfficeArea } from "../rules/areas.ts";
+import { type Board, sum } from "../rules/board.ts";
+import { unanswered } from "../rules/clips.ts";
+import { evidence } from "../state/evidence.ts";
+import { board } from "../state/live.ts";
+import { Clips } from "./Clips.tsx";
 import { Cover } from "./Cover.tsx";
-import { Spoken } from "./Spoken.tsx";
-import { Offences } from "./Offences.tsx";
-import { Tasks } from "./Tasks.tsx";
 import { Elsewhere } from "./Elsewhere.tsx";
+import { Exports } from "./Exports.tsx";
+import { Offences } from "./Offences.tsx";
+import { OwnClips } from "./OwnClips.tsx";
+import { Spoken } from "./Spoken.tsx";
+import { Tasks } from "./Tasks.tsx";
 
-const NAMES: Readonly<Record<Area, string>> = {
-  leitstelle: "Leitstelle",
+const NAMES: Readonly<Record<OfficeArea, string>> = {
   aufgaben: "Aufgaben",
   anzeigen: "Anzeigen",
   fragen: "Meine Clips",
@@ -22,13 +28,10 @@ const NAMES: Readonly<Record<Area, string>> = {
   export: "Export",
 };
 const moment = computed(() => momentOf(new Date(now.value)));
-const tasks = computed(() => (board.value === null ? null : sum(board.value.counts.tasks)));
-const offences = computed(() => board.value?.counts.offences ?? null);
 
 export function Frame({ me }: { readonly me: Me }) {
-  const hasOffice = me.scopes.includes("office");
-  const hasTasks = hasOffice || me.scopes.includes("admin");
-  const area = place.value.area || "aufgaben";
+  const areas = areasOf(me);
+  const area = areas.find((one) => one === place.value.area) ?? areas[0];
   return (
     <>
       <div class="st-office" inert={isCovered.value}>
@@ -45,17 +48,21 @@ export function Frame({ me }: { readonly me: Me }) {
           <SignOut />
         </header>
         <nav class="st-nav" aria-label="Bereiche">
-          {hasTasks && <Entry area="aufgaben" total={tasks.value} />}
-          {hasOffice && <Entry area="anzeigen" total={offences.value} />}
-          {hasTasks && <hr />}
+          {areas.map((one) => (
+            <Entry key={one} area={one} isHere={one === area} total={totalOf(one)} />
+          ))}
+          {areas.length > 0 && <hr />}
           {me.roles.includes("dispatcher") && <a href={hashOf({ area: "leitstelle", only: "", id: "" })}>Leitstelle</a>}
           <a href="/reference/">API-Referenz</a>
         </nav>
         <main class="st-main" id="inhalt" tabIndex={-1}>
-          {hasTasks && board.value === null && <p class="st-muted">Stand wird geladen …</p>}
-          {hasTasks && board.value !== null && area === "aufgaben" && <Tasks board={board.value} me={me} />}
-          {hasOffice && board.value !== null && area === "anzeigen" && <Offences board={board.value} />}
-          {(!hasTasks || (!hasOffice && area === "anzeigen")) && <Elsewhere me={me} />}
+          {area === undefined ? (
+            <Elsewhere me={me} />
+          ) : board.value === null ? (
+            <p class="st-muted">Stand wird geladen …</p>
+          ) : (
+            <Content area={area} board={board.value} me={me} />
+          )}
         </main>
         <Spoken />
       </div>
@@ -64,8 +71,54 @@ export function Frame({ me }: { readonly me: Me }) {
   );
 }
 
-function Entry({ area, total }: { readonly area: Area; readonly total: number | null }) {
-  const isHere = place.value.area === area;
+interface Shown {
+  readonly area: OfficeArea;
+  readonly board: Board;
+  readonly me: Me;
+}
+
+function Content({ area, board: standing, me }: Shown): ComponentChildren {
+  switch (area) {
+    case "aufgaben":
+      return <Tasks board={standing} me={me} />;
+    case "anzeigen":
+      return <Offences board={standing} />;
+    case "fragen":
+      return <OwnClips me={me} />;
+    case "clips":
+      return <Clips board={standing} me={me} />;
+    case "export":
+      return <Exports board={standing} me={me} />;
+    default:
+      return area satisfies never;
+  }
+}
+
+function totalOf(area: OfficeArea): number | null {
+  const clips = [...(evidence.value?.clips.values() ?? [])];
+  switch (area) {
+    case "aufgaben":
+      return board.value === null ? null : sum(board.value.counts.tasks);
+    case "anzeigen":
+      return board.value?.counts.offences ?? null;
+    case "fragen":
+      return evidence.value === null ? null : unanswered(clips).length;
+    case "clips":
+      return evidence.value === null ? null : clips.length;
+    case "export":
+      return null;
+    default:
+      return area satisfies never;
+  }
+}
+
+interface Listed {
+  readonly area: OfficeArea;
+  readonly isHere: boolean;
+  readonly total: number | null;
+}
+
+function Entry({ area, isHere, total }: Listed) {
   return (
     <a href={hashOf({ area, only: "", id: "" })} aria-current={isHere ? "page" : undefined}>
       {NAMES[area]}

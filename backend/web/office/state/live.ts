@@ -5,6 +5,7 @@ import type { Board as Sent, FeedPage } from "../../api/wire.ts";
 import { dayOf } from "../../shared/format.ts";
 import { follow as followLine, now, proved } from "../../shared/line.ts";
 import { apply, begin, type Board } from "../rules/board.ts";
+import * as clips from "./evidence.ts";
 
 /** Time between two paintings while many pages come. */
 const PAINT_EVERY_MS = 500;
@@ -27,6 +28,7 @@ export async function follow(signal: AbortSignal): Promise<void> {
     await followLine({ pull, isDue: isBoardDue, restart: () => (boardAt = 0), tick }, signal);
   } finally {
     board.value = null;
+    clips.forget();
     boardAt = 0;
     arrivals.value = new Map();
   }
@@ -40,6 +42,7 @@ async function pull(signal: AbortSignal): Promise<number> {
   for (;;) {
     const page = await call<FeedPage>(`/v1/feed?after=${state.cursor}`, { signal });
     state = apply(state, page, (at) => dayOf(at));
+    clips.take(page.changes);
     changes += page.changes.length;
     if (page.more && Date.now() - paintedAt < PAINT_EVERY_MS) continue;
     if (board.value !== null) mark(board.value, state);
@@ -63,6 +66,7 @@ async function current(signal: AbortSignal): Promise<Board> {
   const standing = board.value;
   if (standing !== null && !isBoardDue()) return standing;
   const sent = begin(await call<Sent>("/v1/board", { signal }));
+  await clips.load(signal);
   boardAt = Date.now();
   if (standing !== null) mark(standing, sent);
   board.value = sent;
