@@ -164,9 +164,7 @@ def test_a_superior_sees_that_a_clip_exists_and_opens_none(screens: Screens, cus
     expect(page.get_by_role("button", name="Löschsperre setzen …")).to_have_count(0)
 
 
-def test_an_export_is_asked_for_by_one_approved_by_another_and_downloaded(
-    screens: Screens, custody: Custody
-) -> None:
+def test_an_export_is_asked_for_by_one_approved_by_another_and_downloaded(screens: Screens, custody: Custody) -> None:
     custody.answered(film(), keep={"ground": "criminal_offence", "case_reference": "120 Js 88/26"})
     page = window(screens, custody.custodian).page
     page.get_by_role("navigation").get_by_role("link", name="Export").click()
