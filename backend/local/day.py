@@ -68,10 +68,11 @@ class Day:
         while not self.stop.is_set():
             try:
                 what()
-                return
             except (LocalError, SyncError, httpx.HTTPError, OSError, StopIteration) as error:
                 logger.warning("demo_waits", what=getattr(what, "__name__", "patrol"), error=str(error))
                 self.stop.wait(2.0)
+            else:
+                return
 
     def _build(self) -> None:
         town = Town(self._state, self._address)
