@@ -63,15 +63,15 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
-CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
+CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
-CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
+CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
 CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 ;
-CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
-CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
+CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -109,9 +109,9 @@ CREATE TABLE signal (
     CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
 )
 ;
-CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
-;
 CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
+;
+CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
 ;
 ALTER TABLE signal ENABLE ROW LEVEL SECURITY
 ;
@@ -837,9 +837,9 @@ CREATE TABLE report (
     CONSTRAINT ck_report_channel CHECK (channel IN ('phone', 'officer', 'citizen', 'patrol'))
 )
 ;
-CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
-;
 CREATE INDEX ix_report_incident ON report (town, incident)
+;
+CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
 ;
 ALTER TABLE report ENABLE ROW LEVEL SECURITY
 ;
@@ -939,9 +939,9 @@ CREATE TABLE emergency (
     CONSTRAINT ck_emergency_no_position_kept CHECK (state <> 'closed' OR lat IS NULL)
 )
 ;
-CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
-;
 CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
+;
+CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE emergency ENABLE ROW LEVEL SECURITY
 ;
@@ -1130,9 +1130,9 @@ CREATE TABLE shift (
     CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
 )
 ;
-CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
-;
 CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
+;
+CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
 ;
 ALTER TABLE shift ENABLE ROW LEVEL SECURITY
 ;
@@ -1216,9 +1216,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
-;
 CREATE INDEX ix_lease_source ON lease (town, source, person)
+;
+CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
@@ -1340,6 +1340,11 @@ CREATE FUNCTION timers_due(at timestamptz) RETURNS SETOF uuid LANGUAGE sql SECUR
 
     SELECT town FROM job WHERE due_at <= at UNION SELECT town FROM alarm WHERE due_at <= at
     UNION SELECT town FROM emergency WHERE due_at <= at
+    UNION SELECT s.town FROM source s WHERE s.kind = 'gateway' AND s.last_contact_at < at - interval '90 s' AND EXISTS (
+        SELECT 1 FROM line l WHERE l.town = s.town AND l.gateway = s.id AND l.link <> 'unknown')
+    UNION SELECT a.town FROM alarm a JOIN source s ON s.town = a.town AND 'gateway:' || s.id = a.spot
+        WHERE a.kind = 'gateway.lost' AND a.state IN ('raised', 'accepted')
+        AND s.last_contact_at >= at - interval '90 s'
 
 $$
 ;
