@@ -77,9 +77,8 @@ class Check:
             self.proves("Anzeige", "im Journal des Telefons, auf der Platte", f"Eintrag {head.head_seq}")
             phone.send(PATIENCE_S)
             seen = clerk.get(f"/v1/offences/{entry}")
-            self.proves(
-                "Anzeige", "zugelassen, geprüft, im Büro zu sehen", f"{seen['tbnr']}, Foto {seen['media_state']}"
-            )
+            facts = f"{seen['tbnr']}, Foto {seen['media_state']}"
+            self.proves("Anzeige", "zugelassen, geprüft, im Büro zu sehen", facts)
             phone.upload(entry, photo)
             stored = wait(lambda: clerk.get(f"/v1/offences/{entry}")["media_state"] == "stored" or None)
             assert stored  # noqa: S101 - `wait` raises otherwise

@@ -197,7 +197,7 @@ class Town:
             self._add(admin, "lines", f"line.{sender}", sender=sender, points=points[sender], **common, **facts, **more)
 
     def assign(self, serial: str, login: str) -> str | None:
-        """The camera of this serial is confirmed and its officer's until tomorrow; its pseudonym, None: not seen yet."""
+        """The camera of this serial is confirmed and its officer's for a shift; its pseudonym, None: not seen yet."""
         admin, leader = self.person("admin-1"), self.person("leitung")
         camera = next((one for one in admin.get("/v1/cameras") if one["serial"] == serial), None)
         if camera is None:

@@ -109,9 +109,9 @@ CREATE TABLE signal (
     CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
 )
 ;
-CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
-;
 CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
+;
+CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
 ;
 ALTER TABLE signal ENABLE ROW LEVEL SECURITY
 ;
@@ -223,9 +223,9 @@ CREATE TABLE incident (
     CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
 )
 ;
-CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
-;
 CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
+;
+CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
 ;
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY
 ;
@@ -895,9 +895,9 @@ CREATE TABLE report (
     CONSTRAINT ck_report_channel CHECK (channel IN ('phone', 'officer', 'citizen', 'patrol'))
 )
 ;
-CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
-;
 CREATE INDEX ix_report_incident ON report (town, incident)
+;
+CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
 ;
 ALTER TABLE report ENABLE ROW LEVEL SECURITY
 ;
@@ -997,9 +997,9 @@ CREATE TABLE emergency (
     CONSTRAINT ck_emergency_no_position_kept CHECK (state <> 'closed' OR lat IS NULL)
 )
 ;
-CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
-;
 CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
+;
+CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE emergency ENABLE ROW LEVEL SECURITY
 ;
@@ -1106,11 +1106,11 @@ CREATE TABLE clip (
     CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 )
 ;
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
+;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
 ;
 CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
-;
-CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
 ;
 ALTER TABLE clip ENABLE ROW LEVEL SECURITY
 ;
@@ -1338,9 +1338,9 @@ CREATE TABLE shift (
     CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
 )
 ;
-CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
-;
 CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
+;
+CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
 ;
 ALTER TABLE shift ENABLE ROW LEVEL SECURITY
 ;
@@ -1732,6 +1732,11 @@ CREATE FUNCTION timers_due(at timestamptz) RETURNS SETOF uuid LANGUAGE sql SECUR
 
     SELECT town FROM job WHERE due_at <= at UNION SELECT town FROM alarm WHERE due_at <= at
     UNION SELECT town FROM emergency WHERE due_at <= at
+    UNION SELECT s.town FROM source s WHERE s.kind = 'gateway' AND s.last_contact_at < at - interval '90 s' AND EXISTS (
+        SELECT 1 FROM line l WHERE l.town = s.town AND l.gateway = s.id AND l.link <> 'unknown')
+    UNION SELECT a.town FROM alarm a JOIN source s ON s.town = a.town AND 'gateway:' || s.id = a.spot
+        WHERE a.kind = 'gateway.lost' AND a.state IN ('raised', 'accepted')
+        AND s.last_contact_at >= at - interval '90 s'
 
 $$
 ;
