@@ -40,8 +40,9 @@ logger = structlog.get_logger()
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-#: Pieces of 4 MiB that a process holds at once; others wait unread (design/evidence.md 6).
-BUFFERS: Final = 8
+#: Pieces of 4 MiB that a process holds at once; others wait unread. Three keep one upload going at full speed, and
+#: design/evidence.md 6 allows eight, but at 16 uploads those took 15 MiB more and were no faster.
+BUFFERS: Final = 4
 #: Pieces of files without a list: 1 MiB each, so that slow phones never take the docks' buffers.
 SMALL_BUFFERS: Final = 8
 #: Threads that hash and write; more would only wait for each other on the disk.
@@ -50,6 +51,8 @@ THREADS: Final = 4
 AHEAD: Final = 3
 #: Without a byte for so long a request is ended.
 STALL_S: Final = 20.0
+#: The same where others wait for the buffer that it holds.
+WANTED_S: Final = 5.0
 #: How often a request that goes on asks whether its source still may (ours; a revocation stops it by then).
 ASK_AGAIN_S: Final = 10.0
 
@@ -61,10 +64,16 @@ class Pool:
         self._size = size
         self._free: list[mmap] = []
         self._turns = asyncio.Semaphore(most)
+        #: How many wait for one.
+        self.waiting = 0
 
     async def take(self) -> mmap:
         """A buffer that is nobody else's, once one is free."""
-        await self._turns.acquire()
+        self.waiting += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self.waiting -= 1
         return self._free.pop() if self._free else mmap(-1, self._size)
 
     def give_back(self, buffer: mmap) -> None:
@@ -324,8 +333,8 @@ class Incoming:
         """Ends the request when the network was silent for too long."""
         while True:
             await asyncio.sleep(STALL_S / 20)
-            since = body.waiting_since
-            if since is not None and time.monotonic() - since >= STALL_S and self._limit is not None:
+            since, most = body.waiting_since, WANTED_S if self._pool.waiting else STALL_S
+            if since is not None and time.monotonic() - since >= most and self._limit is not None:
                 self._limit.reschedule(0)
                 return
 

@@ -20,10 +20,12 @@ from hashlib import sha256
 from mmap import mmap
 from pathlib import Path
 from queue import Queue
+from uuid import UUID
 
 import httpx
 import psutil
 
+from backend.media import service
 from tests.benchmarks.docking import PIECE, TUS, Clip, Dock, curl
 from tests.benchmarks.result import result
 from tests.benchmarks.running import Running, running
@@ -114,19 +116,21 @@ def send_ours(server: Running, dock: Dock, clip: Clip) -> dict[str, float]:
     return timed
 
 
-def server_cpu(server: Running) -> float:
+def server_cpu(_: Running) -> float:
     """The server's processes and PostgreSQL's; not curl, and not the peers."""
-    roots = [psutil.Process(child.record.pid) for child in server.children if child.record is not None]
-    postgres = [one for one in psutil.process_iter(["name"]) if one.info["name"] == "postgres"]
-    return _cpu([*roots, *(below for root in roots for below in root.children(recursive=True)), *postgres])
+    ours = psutil.Process().children(recursive=True)
+    return _cpu([one for one in ours if _name(one) not in ("curl", "node", "nginx")])
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""
 
 
 def _forget(server: Running, address: str) -> None:
     """The disk is small: what was measured goes."""
-    from uuid import UUID  # noqa: PLC0415
-
-    from backend.media import service  # noqa: PLC0415
-
     with server.sessions.begin() as session:
         service.remove(session, server.server.receiver.folder, UUID(address.rpartition("/")[2]))
 
