@@ -80,7 +80,7 @@ class Check:
             facts = f"{seen['tbnr']}, Foto {seen['media_state']}"
             self.proves("Anzeige", "zugelassen, geprüft, im Büro zu sehen", facts)
             phone.upload(entry, photo)
-            stored = wait(lambda: clerk.get(f"/v1/offences/{entry}")["media_state"] == "stored" or None)
+            stored = wait(lambda: clerk.get(f"/v1/offences/{entry}")["media_state"] == "complete" or None)
             assert stored  # noqa: S101 - `wait` raises otherwise
             self.proves("Anzeige", "Foto vollständig beim Server", f"SHA-256 {sha256(photo).hexdigest()[:16]}…")
         finally:
