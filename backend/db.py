@@ -241,13 +241,14 @@ class Bulk:
             raise TypeError(f"{table.name}: columns of types that arrays do not know: {unknown}")
         arrays = ", ".join(f"%b::{kind}[]" for kind in self._types)
         self.statement = f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) {on_conflict}"  # noqa: S608 - names of our own tables
+        self._returns = "RETURNING" in on_conflict
         self._key = itemgetter(*[list(columns).index(name) for name in unique]) if unique else None
 
     def write(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         """`rows` are in the transaction, one round trip; the first column of what the statement returns."""
         with _wrapped(session) as connection:
             cursor = connection.execute(self.statement, self.columns(rows))
-            return [row[0] for row in cursor] if cursor.description is not None else []
+            return [row[0] for row in cursor.fetchall()] if self._returns else []
 
     def columns(self, rows: Sequence[tuple[Any, ...]]) -> tuple[BinaryArray, ...]:
         """The statement's values: one array for each column; of rows alike in `unique` only the last counts."""

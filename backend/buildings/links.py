@@ -1,17 +1,23 @@
-"""What gateways tell about themselves: their lines, their counts, their fallback (control-room.md 3.2, 4.1)."""
+"""What gateways tell about their senders' lines (design/control-room.md 3.2)."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from backend.buildings import rules, sites
 from backend.buildings.meanings import Heard, Where
 from backend.buildings.service import instant, take_effect
-from backend.buildings.standing import warm
-from backend.buildings.tables import LinkChangeRow
-from backend.db import Bulk, later, rows, write_out
-from backend.dispatch import service as dispatch
+from backend.buildings.standing import ALARMS, keep_alarm, warm
+from backend.buildings.tables import LinkChangeRow, LinkSummaryRow
+from backend.buildings.wire import Alarm
+from backend.db import Bulk, later
 from backend.dispatch.rules import derived
+from backend.dispatch.service import write_note
 from backend.exchange.wire import Received
 from backend.fields import Actor
 from sync.bodies import FallbackFired, LinkChanged, LinkSummary
@@ -19,14 +25,14 @@ from sync.bodies import FallbackFired, LinkChanged, LinkSummary
 _LINK: Final = Bulk(
     LinkChangeRow, ["town", "id", "source", "line", "sender", "state", "at", "last_seen", "admitted_at"]
 )
-_INCIDENTS_OF: Final = (
-    "SELECT DISTINCT a.incident FROM signal s JOIN alarm a ON a.town = s.town AND a.id = s.alarm"
-    " WHERE s.id = ANY(%(ids)s) AND a.incident IS NOT NULL ORDER BY a.incident"
-)
-_WHY: Final = {
-    "no_verdict": "der Server antwortete nicht binnen 10 s",
-    "refused": "der Server zeigte das Signal niemandem sofort",
-    "not_recorded": "das Gateway konnte das Signal nicht aufzeichnen",
+
+
+_SUMMARY: Final = Bulk(LinkSummaryRow, ["town", "id", "source", "since", "at", "lines", "strangers"])
+_OF_SIGNALS: Final = "WHERE id IN (SELECT alarm FROM signal WHERE id = ANY(%(ids)s)) ORDER BY id"
+_REASONS: Final = {
+    "no_verdict": "keine Antwort des Servers",
+    "refused": "vom Server nicht angenommen",
+    "not_recorded": "nicht aufgezeichnet",
 }
 
 
@@ -53,45 +59,61 @@ def changed(session: Session, actor: Actor, received: Received, body: LinkChange
     if line is None:
         return
     sites.note_link(session, line.id, body.state, at=at, last_seen=instant(body.last_seen))
-    heard = Heard(
-        id=received.id,
-        kind=None,
-        code=None,
-        level=None,
-        is_test=False,
-        text=None,
-        sender=body.sender,
-        flags=frozenset(),
-        received_at=at,
-        admitted_at=received.received_at,
-    )
+    heard = _heard(received, body.sender, at)
     spot = f"line:{line.id}"
     where = Where(spot=spot, sender_spot=spot, place=line.place, line=line.id, building=line.building)
     ruled = rules.decide_link(heard, where, body.state, state.standing(line.building, 0))
     take_effect(session, state, heard, ruled)
 
 
-def summarised(session: Session, actor: Actor, received: Received, body: LinkSummary) -> None:
-    """An hour's counts stay in their entry, which is where whoever doubts a line looks; nothing else follows."""
-    del session, actor, received, body
+def _heard(received: Received, sender: str | None, at: datetime) -> Heard:
+    return Heard(
+        id=received.id,
+        kind=None,
+        code=None,
+        level=None,
+        is_test=False,
+        text=None,
+        sender=sender,
+        flags=frozenset(),
+        received_at=at,
+        admitted_at=received.received_at,
+    )
 
 
-def fallback_fired(session: Session, actor: Actor, received: Received, body: FallbackFired) -> None:
-    """The site called for help without us: a decision with its reason, and a note at each incident of its signals."""
+def summed_up(session: Session, actor: Actor, received: Received, body: LinkSummary) -> None:
+    """What the gateway heard in the hour is kept."""
+    since, at = (instant(text) or received.received_at for text in (body.since, body.at))
+    lines = msgspec.json.encode(body.lines).decode()
+    later(session, _SUMMARY, (actor.town, received.id, received.source, since, at, lines, body.strangers))
+
+
+def fell_back(session: Session, actor: Actor, received: Received, body: FallbackFired) -> None:
+    """The site's own alarm was called: alarms and incidents say so; where no signal is known, it is a P1 itself."""
     del actor
-    heard = "gehört" if body.is_heard else "NICHT gehört"
-    reason = f"{_WHY[body.reason]}; {heard}, {body.tries} Versuche"
-    at = received.received_at
-    dispatch.decide(session, "source", received.source, "4.1", "fallback", reason, cause=received.id, at=at)
-    write_out(session)
-    for row in rows(session, _INCIDENTS_OF, ids=list(body.signals)):
-        dispatch.write_note(
-            session,
-            row.incident,
-            f"Rückfall des Gebäudes ausgelöst: {reason}.",
-            id=derived(received.id, f"fallback {row.incident}"),
-            by=None,
-            rule="4.1",
-            at=instant(body.at) or at,
-            now=at,
-        )
+    state = warm(session)
+    at = instant(body.at) or received.received_at
+    heard = "" if body.is_heard else ", aber nicht gehört"
+    text = f"Rückfallebene des Gateways ausgelöst ({_REASONS[body.reason]}){heard}"
+    alarms = _alarms_of(session, body.signals)
+    for alarm in alarms:
+        known = state.alarms.get((alarm.spot, alarm.kind), alarm)
+        flags = dict.fromkeys((*known.flags.split(), "fallback" if body.is_heard else "fallback_unheard"))
+        keep_alarm(session, replace(known, flags=" ".join(flags)))
+    incidents = {alarm.incident for alarm in alarms}
+    if not alarms:
+        spot = f"gateway:{received.source}"
+        where = Where(spot=spot, sender_spot=spot, place="Gateway: Alarm ohne Meldung")
+        ruled = rules.decide_fallback(_heard(received, None, at), where, state.standing(None, 0))
+        take_effect(session, state, _heard(received, None, at), ruled)
+        incidents = {state.alarms[spot, "fallback"].incident}
+    for incident in sorted(one for one in incidents if one is not None):
+        note = derived(received.id, f"note {incident}")
+        write_note(session, incident, text, id=note, by=None, rule="4.1", at=at, now=received.received_at)
+
+
+def _alarms_of(session: Session, signals: Sequence[UUID]) -> list[Alarm]:
+    """The alarms of these signals, each once."""
+    if not signals:
+        return []
+    return ALARMS.find(session, _OF_SIGNALS, ids=list(signals))

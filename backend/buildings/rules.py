@@ -347,6 +347,12 @@ def decide_link(heard: Heard, where: Where, state: str, standing: Standing) -> R
     return Ruled(outcome="recorded")
 
 
+def decide_fallback(heard: Heard, where: Where, standing: Standing) -> Ruled:
+    """A gateway called the site's own alarm for a P1 that nobody here has: it is one itself (4.1)."""
+    meaning = Meaning("fallback", 1, "4.1", "Rückfallebene ausgelöst, der Alarm selbst fehlt")
+    return _alarm(heard, where, standing, meaning)
+
+
 # --- the clock ---
 
 

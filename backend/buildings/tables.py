@@ -297,6 +297,25 @@ class LinkChangeRow(Base):
     admitted_at: Mapped[datetime]
 
 
+@of_town("SELECT", "INSERT", append_only=True)
+class LinkSummaryRow(Base):
+    """What a gateway heard in an hour; polls carry no event and stand only here."""
+
+    __tablename__ = "link_summary"
+    __table_args__ = (Index("ix_link_summary_source", "town", "source", "at"),)
+
+    town: Mapped[UUID] = mapped_column(primary_key=True)
+    #: The entry's id.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[UUID]
+    since: Mapped[datetime]
+    at: Mapped[datetime]
+    #: Polls, signals and repeats of each sender, as they came.
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    #: Requests whose token nobody has.
+    strangers: Mapped[int]
+
+
 #: P1 beside the feed: for each town how many nobody accepted, and a number that changes with every change of the set.
 definer_function(
     "urgent_alarms",

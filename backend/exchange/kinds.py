@@ -32,15 +32,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             apply=buildings.receive,
             warm=standing.warm,
             audience="desk",
+            asks=False,
         ),
         "link.changed": Kind(
             right="source_data:C", v=1, body=LinkChanged, apply=links.changed, warm=standing.warm, audience="desk"
         ),
-        "link.summary": Kind(
-            right="source_data:C", v=1, body=LinkSummary, apply=links.summarised, audience="desk", asks=False
-        ),
+        "link.summary": Kind(right="source_data:C", v=1, body=LinkSummary, apply=links.summed_up, audience="desk"),
         "fallback.fired": Kind(
-            right="source_data:C", v=1, body=FallbackFired, apply=links.fallback_fired, audience="desk"
+            right="source_data:C", v=1, body=FallbackFired, apply=links.fell_back, warm=standing.warm, audience="desk"
         ),
         "report.made": Kind(right="dispatch:C", v=1, body=ReportMade, apply=incidents.report, audience="desk"),
         "job.answered": Kind(right="dispatch:C", v=1, body=JobAnswered, apply=jobs.answer, audience="desk"),

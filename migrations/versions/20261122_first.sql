@@ -63,13 +63,13 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
-;
 CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
-CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
 CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
+;
+CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
 ;
 CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
@@ -109,9 +109,9 @@ CREATE TABLE signal (
     CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
 )
 ;
-CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
-;
 CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
+;
+CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
 ;
 ALTER TABLE signal ENABLE ROW LEVEL SECURITY
 ;
@@ -169,6 +169,29 @@ CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON link_change FOR EACH ROW EXE
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON link_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 ;
+CREATE TABLE link_summary (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    since TIMESTAMP WITH TIME ZONE NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    lines JSONB NOT NULL,
+    strangers BIGINT NOT NULL,
+    CONSTRAINT pk_link_summary PRIMARY KEY (town, id)
+)
+;
+CREATE INDEX ix_link_summary_source ON link_summary (town, source, at)
+;
+ALTER TABLE link_summary ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON link_summary USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON link_summary TO streife_app
+;
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON link_summary FOR EACH ROW EXECUTE FUNCTION refuse_change()
+;
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON link_summary FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
 CREATE TABLE incident (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -200,9 +223,9 @@ CREATE TABLE incident (
     CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
 )
 ;
-CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
-;
 CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
+;
+CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
 ;
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY
 ;
@@ -661,9 +684,9 @@ CREATE TABLE media (
     CONSTRAINT ck_media_size CHECK (size >= 0)
 )
 ;
-CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
-;
 CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
+;
+CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
 ;
 ALTER TABLE media ENABLE ROW LEVEL SECURITY
 ;
@@ -763,9 +786,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
-;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -1020,7 +1043,7 @@ ALTER TABLE media_upload ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON media_upload USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT, UPDATE (durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
+GRANT SELECT, INSERT, UPDATE (object, durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
 ;
 CREATE TABLE catalogue_entry (
     town UUID NOT NULL,
@@ -1107,9 +1130,9 @@ CREATE TABLE shift (
     CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
 )
 ;
-CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
-;
 CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
+;
+CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
 ;
 ALTER TABLE shift ENABLE ROW LEVEL SECURITY
 ;

@@ -4,6 +4,7 @@ That every answer is a Problem as described is held by the client (`described.py
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +51,9 @@ VALUES = [
     None, True, [], {}, "", "\x00", "a\x00b", "\u202e", "x" * 5000, -1, 2**53, 2**63, 2**64, 10**30, 1.5, 1e308,
     "0001-01-01T00:00:00.000+14:00", "9999-12-31T23:59:59.999-14:00", "2026-02-30T00:00:00.000Z", "' OR 1=1 --", "/../",
 ]  # fmt: skip
+NEW_ID = str(uuid7())
+#: These take several of the values, and then they do what they are for.
+CREATE = ("openEnrolment", "addPerson", "makeReport", "openIncident", "addUnit", "noticeEmergency", "addSite")
 VALID: dict[str, dict[str, Any]] = {
     "signIn": {"login": "anna", "password": "x" * 12, "town": "t"},
     "addPerson": {"login": "neu", "name": "Neu", "call_sign": "Neu", "password": "x" * 12},
@@ -62,6 +66,31 @@ VALID: dict[str, dict[str, Any]] = {
     "leaseSource": {"incarnation": 1, "now": "2026-01-01T00:00:00.000Z", "signature": "A" * 86},
     "revokeSource": {"reason": "lost"},
     "closeTask": {"outcome": "settled", "reason": "x", "base": 1},
+    "makeReport": {"id": NEW_ID, "channel": "phone", "text": "x", "place": "x"},
+    "openIncident": {"id": NEW_ID, "kind": "noise", "priority": 3, "place": "x"},
+    "closeIncident": {"disposition": "real"},
+    "reopenIncident": {"reason": "x"},
+    "addNote": {"id": NEW_ID, "text": "x"},
+    "sendJob": {"id": NEW_ID, "incident": NEW_ID, "unit": NEW_ID},
+    "addUnit": {"id": NEW_ID, "call_sign": "x", "mode": "foot"},
+    "beginShift": {"id": NEW_ID, "person": NEW_ID},
+    "setUnitStatus": {"id": NEW_ID, "code": "1"},
+    "setStatusCodes": {"codes": []},
+    "noticeEmergency": {"id": NEW_ID, "kind": "help", "place": {"lat": 51.0, "lon": 6.0}},
+    "stepEmergency": {"step": "accept"},
+    "closeAlarm": {"disposition": "real"},
+    "shelveAlarm": {"reason": "x", "until": (datetime.now(UTC) + timedelta(hours=1)).isoformat()},
+    "addSite": {"id": NEW_ID, "name": "x", "address": "x"},
+    "addBuilding": {"id": NEW_ID, "site": NEW_ID, "name": "x"},
+    "addZone": {"id": NEW_ID, "building": NEW_ID, "name": "x", "kind": "office"},
+    "changeZone": {"name": "x", "kind": "office"},
+    "addPoint": {"id": NEW_ID, "zone": NEW_ID, "label": "x", "kind": "desk"},
+    "changePoint": {"zone": NEW_ID, "label": "x", "kind": "desk"},
+    "addLine": {
+        "id": NEW_ID, "gateway": NEW_ID, "protocol": "dc09", "sender": "1234", "label": "x", "building": NEW_ID,
+        "interval_s": 60, "keys": [], "nak_address": "L0A0", "token_sha256": "0" * 64, "points": [],
+    },
+    "changeLine": {"label": "x", "building": NEW_ID, "interval_s": 60, "keys": [], "points": []},
     "exchange": {"incarnation": 1, "app": "t", "schema": 1, "now": "2026-01-01T00:00:00.000Z", "last_seq": 0},
 }  # fmt: skip
 
@@ -137,7 +166,7 @@ def test_each_member_that_is_wrong_is_named(town, callers, method: str, path: st
         answer = send(town, callers, method, path, json.dumps(missing).encode())
         if answer.status_code == 400 and answer.json()["code"] == "bad_input":
             assert f"/{member}" == answer.json()["errors"][0]["pointer"]
-    if operation(method, path)["operationId"] not in ("openEnrolment", "addPerson"):
+    if operation(method, path)["operationId"] not in CREATE:
         assert before == everything(town)
 
 

@@ -12,7 +12,9 @@ from backend.db import APP_ROLE
 from backend.fields import Role, uuid7
 from backend.identity.service import token_hash
 from sync.exchange import WireMedia
+from tests.backend.buildings.house import House, patrol, signal
 from tests.backend.conftest import new_town
+from tests.backend.test_bad_input import VALID
 from tests.backend.test_rights import code_of, routes
 from tests.backend.world import World
 
@@ -23,7 +25,7 @@ OF_THE_SERVER = {"history", "sweep"}
 #: What each function with the owner's rights promises; a new one needs a test here.
 DEFINERS = {
     "all_towns", "feed_moved", "find_actor", "find_enrolment", "find_login", "find_source", "find_town",
-    "forget_consumed", "log_towns_waiting", "town_names",
+    "forget_consumed", "log_towns_waiting", "timers_due", "town_names", "urgent_alarms",
 }  # fmt: skip
 NO_RIGHT = (psycopg.errors.InsufficientPrivilege,)
 
@@ -52,6 +54,13 @@ def foreign(http, server, tmp_path_factory) -> World:
     phone.record({"tbnr": "999999"}, media=(photo,))
     phone.record(kind="nobody.knows")
     phone.client.drain(patience_s=0)
+    house = House.of(world)
+    house.tell(signal(), signal(kind=None, sender="0815", flags=["unknown_sender"]))
+    again = signal()
+    house.tell(again)
+    house.tell(again)
+    house.tell({"sender": "1234", "state": "online", "at": signal()["received_at"]}, kind="link.changed")
+    patrol(house)
     return world
 
 
@@ -352,6 +361,21 @@ def test_log_towns_waiting_tells_towns_only(app, foreign: World) -> None:
     assert {len(row) for row in found} == {1}
 
 
+def test_urgent_alarms_tells_numbers_of_the_towns_that_were_asked_for(app, foreign: World, world: World) -> None:
+    ask = "SELECT * FROM urgent_alarms(%s::uuid[])"
+    (row,) = app.execute(ask, ([foreign.town],)).fetchall()
+    assert (foreign.town, 2) == row[:2], "one desk's hold-up alarm, told twice, and an emergency"
+    assert app.execute(ask, ([world.town],)).fetchall() == [(world.town, 0, 0)]
+    assert app.execute(ask, ([],)).fetchall() == []
+
+
+def test_timers_due_tells_towns_only_and_only_where_something_is_due(app, foreign: World, world: World) -> None:
+    assert app.execute("SELECT * FROM timers_due('2000-01-01')").fetchall() == []
+    found = app.execute("SELECT * FROM timers_due('2100-01-01')").fetchall()
+    assert world.town not in [town for (town,) in found]
+    assert {len(row) for row in found} <= {1}
+
+
 def test_forget_consumed_deletes_what_was_consumed_and_nothing_else(app, owner, database) -> None:
     with psycopg.connect(database.broker_url) as broker:
         broker.execute("INSERT INTO broker.kombu_queue (id, name) VALUES (1, 'q') ON CONFLICT DO NOTHING")
@@ -375,7 +399,9 @@ def test_ids_of_another_town_open_nothing_at_any_route(http, owner, foreign: Wor
         str(found)
         for table, column in (
             ("person", "id"), ("role_grant", "id"), ("source", "id"), ("offence", "id"), ("task", "id"),
-            ("log_record", "id"), ("catalogue_import", "id"), ("media", "id"),
+            ("log_record", "id"), ("catalogue_import", "id"), ("media", "id"), ("incident", "id"), ("alarm", "id"),
+            ("unit", "id"), ("shift", "id"), ("emergency", "id"), ("zone", "id"), ("point", "id"), ("line", "id"),
+            ("job", "id"),
         )
         for (found,) in owner.execute(
             sql.SQL("SELECT {} FROM {} WHERE town = {} LIMIT 2").format(
@@ -388,7 +414,10 @@ def test_ids_of_another_town_open_nothing_at_any_route(http, owner, foreign: Wor
     bodies = {
         "grantRole": {"role": "clerk"}, "revokeSource": {"reason": "lost"},
         "closeTask": {"outcome": "settled", "reason": "x", "base": 1},
-    }  # fmt: skip
+    } | {name: VALID[name] for name in (
+        "closeIncident", "reopenIncident", "addNote", "beginShift", "setUnitStatus", "stepEmergency", "closeAlarm",
+        "shelveAlarm", "changeZone", "changePoint", "changeLine",
+    )}  # fmt: skip
     device = world.machine().lease() | {
         "tus-resumable": "1.0.0", "upload-offset": "0", "content-type": "application/offset+octet-stream",
     }  # fmt: skip

@@ -1,9 +1,9 @@
 """From a panel's button to the control room (control-room.md 9): latency at 200 alarms/s, and the sustained rate.
 
-Panels, gateway, API, worker, beat and PostgreSQL share this machine, over loopback. A latency ends with the SSE hint after
-which the desk found the alarm in the feed, or with the page in which it did. `in the journal` is a closed
-loop of panels against a gateway without server; `to committed` is what the gateway then brings to the server; `at once`
-is both together. Every alarm is checked: acknowledged, once in the journal, counted once at the desk.
+Panels, gateway, API, worker, beat and PostgreSQL share this machine, over loopback. A latency ends with the SSE hint
+after which the desk found the alarm in the feed, or with the page in which it did. `in the journal` is a closed loop of
+panels against a gateway without server; `to committed` is what a gateway whose server was away then brings to it; `at
+once` is both together. Every alarm is checked: acknowledged, once in the journal, counted once at the desk.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from statistics import quantiles
 
@@ -66,7 +67,7 @@ class Desk(threading.Thread):
         self.seen: dict[tuple[str, str], list[tuple[int, float, float]]] = defaultdict(list)
 
     def run(self) -> None:
-        with self._streaming.stream("GET", "/v1/live", timeout=60) as stream:
+        with suppress(httpx.TransportError), self._streaming.stream("GET", "/v1/live", timeout=60) as stream:
             for line in stream.iter_lines():
                 if line.startswith("data:"):
                     self._pull(time.monotonic())

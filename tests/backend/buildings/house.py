@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from backend.fields import Role, uuid7
-from sync.entry import format_instant
+from sync.entry import format_instant, format_recorded_at
+from sync.ledger import Draft
 from tests.backend.exchange.conftest import Sender
-from tests.backend.world import Person, World
+from tests.backend.world import Person, Phone, World
 
 
 @dataclass
@@ -51,8 +54,8 @@ class House:
         } | changes
         return self.add("lines", f"line {sender}", **given)
 
-    def add(self, what: str, as_: str, **members: Any) -> str:
-        answer = self.post(f"/v1/{what}", self.admin, id=str(uuid7()), **members)
+    def add(self, what: str, as_: str, *, who: Person | None = None, **members: Any) -> str:
+        answer = self.post(f"/v1/{what}", who or self.admin, id=str(uuid7()), **members)
         assert answer.status_code == 201, answer.text
         self.ids[as_] = answer.json()["id"]
         return self.ids[as_]
@@ -94,3 +97,47 @@ def signal(kind: str | None = "panic.silent", point: str | None = "017", **chang
         "code": "HA",
         "dedup": sha256(raw).hexdigest(),
     } | changes
+
+
+@dataclass
+class Patrol:
+    """A unit with an officer on shift, an incident and a job."""
+
+    phone: Phone
+    unit: str
+    shift: str
+    incident: str
+    job: str
+
+    def answer(self, answer: str, **changes: Any) -> str:
+        """The phone records a step of the job; the entry's id."""
+        body = {"job": self.job, "answer": answer} | changes
+        return self.record("job.answered", body)
+
+    def record(self, kind: str, body: dict[str, Any], **changes: Any) -> str:
+        whole = {"by": str(self.phone.officer.id)} | body
+        fields = {
+            "id": str(uuid7()),
+            "kind": kind,
+            "v": 1,
+            "recorded_at": format_recorded_at(datetime.now(UTC), "Europe/Berlin"),
+            "body": msgspec.json.encode(whole),
+            "media": (),
+        } | changes
+        draft = Draft(**fields)
+        self.phone.journal.append(draft)
+        self.phone.client.drain(patience_s=0)
+        return draft.id
+
+
+def patrol(house: House) -> Patrol:
+    """A unit on its way: the desk sent it a job."""
+    phone = house.world.phone()
+    phone.client.lease()
+    unit = house.add("units", "unit", call_sign=f"Erle {uuid7().hex[-6:]}", who=house.desk)
+    shift = house.post(f"/v1/units/{unit}/shifts", id=str(uuid7()), person=str(phone.officer.id)).json()["id"]
+    incident = house.add("incidents", "incident", kind="noise", priority=3, place="Markt", who=house.desk)
+    job = house.add("jobs", "job", incident=incident, unit=unit, text="Bitte nachsehen", who=house.desk)
+    made = Patrol(phone, unit, shift, incident, job)
+    made.record("emergency.raised", {"kind": "help", "place": {"lat": 51.45, "lon": 6.62}})
+    return made
