@@ -22,6 +22,8 @@ from backend.db import Sessions, sessions_of
 from backend.description import SESSION_COOKIE
 from backend.dispatch import routes as dispatch
 from backend.errors import ForeignOrigin, NotAllowed, NotSignedIn, UnsupportedMedia
+from backend.evidence import camera_routes, export_routes
+from backend.evidence import routes as evidence
 from backend.exchange import routes as exchange
 from backend.exchange.arrivals import media_arrived
 from backend.feed import routes as feed
@@ -48,6 +50,9 @@ ROUTERS: list[ControllerRouterHandler] = [
     offences.router,
     dispatch.router,
     buildings.router,
+    evidence.router,
+    camera_routes.router,
+    export_routes.router,
     work.router,
     pages.router,
 ]
@@ -83,7 +88,10 @@ def create(server: Server | None = None) -> Litestar:
         exception_handlers=handlers(),
         before_send=[pages.secure_headers],
         compression_config=CompressionConfig(
-            backend="gzip", gzip_compress_level=3, minimum_size=500, exclude=["/v1/live", "/v1/sync/hints", r"\.woff2$"]
+            backend="gzip",
+            gzip_compress_level=3,
+            minimum_size=500,
+            exclude=["/v1/live", "/v1/sync/hints", r"\.woff2$", r"/footage$"],
         ),
         lifespan=[lifespan],
         openapi_config=None,

@@ -140,7 +140,9 @@ def init(state: State, name: str, slug: str, domain: str, login: str) -> None:
     with server_of(state) as server:
         town = uuid7()
         password = setup.found(server, town, slug=slug, name=name, domain=domain, login=login)
+        root = setup.fingerprint(server, town)
     click.echo(f"{name} ist angelegt.\nKennung: {login}\nPasswort: {password}\nEs wird nur jetzt gezeigt.")
+    click.echo(f"Fingerabdruck des Hauptschlüssels, für Anschreiben und Website der Stadt:\n{root}")
 
 
 @main.group()
@@ -243,6 +245,26 @@ def gateway(**options: Any) -> None:
         raise click.ClickException(str(error)) from error
     except SyncError as error:
         raise click.ClickException(f"Das Journal lässt sich nicht öffnen: {error}") from error
+
+
+@main.command()
+@with_state
+@click.option("--town", "slug", required=True, help="Kurzname der Stadt.")
+def fingerprint(state: State, slug: str) -> None:
+    """Zeigt den Fingerabdruck des Hauptschlüssels einer Stadt."""
+    from backend.local import setup  # noqa: PLC0415
+
+    with server_of(state) as server:
+        click.echo(setup.fingerprint(server, setup.town_of(server, slug)))
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def verify(arguments: tuple[str, ...]) -> None:
+    """Prüft ein Beweispaket: PAKET [--root FINGERABDRUCK] [--checkpoint DATEI] [--json]."""
+    from backend.evidence import verify as verifier  # noqa: PLC0415
+
+    sys.exit(verifier.main(list(arguments)))
 
 
 @main.command()

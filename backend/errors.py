@@ -166,6 +166,41 @@ class ForeignOrigin(DomainError):
     advice = "Die Anfrage kam von einer fremden Seite und wurde nicht ausgeführt. Bitte Streife direkt öffnen."
 
 
+class Unclassified(DomainError):
+    """The five questions about the clip are not answered: nobody views or exports it."""
+
+    status, number, code = 403, 60, "unclassified"
+    advice = "Zu diesem Clip fehlen die fünf Angaben; ohne sie sieht ihn niemand. Bitte zuerst die Angaben machen."
+
+
+class Quarantined(DomainError):
+    """The clip is quarantined: nobody views or exports it."""
+
+    status, number, code = 403, 61, "quarantined"
+    advice = "Dieser Clip ist gesperrt und wird gelöscht, ohne dass ihn jemand ansieht. Bitte den Datenschutz fragen."
+
+
+class NotReviewed(DomainError):
+    """A dwelling's clip was not yet reviewed for the core of private life."""
+
+    status, number, code = 403, 62, "not_reviewed"
+    advice = "Aufnahmen aus Wohnungen prüft zuerst eine andere Person auf den Kernbereich. Bitte die Prüfung anstoßen."
+
+
+class SecondPersonNeeded(DomainError):
+    """Another person has to agree first."""
+
+    status, number, code = 403, 63, "second_person_needed"
+    advice = "Hier gilt das Vier-Augen-Prinzip. Bitte eine zweite berechtigte Person um Zustimmung bitten."
+
+
+class ReasonMissing(DomainError):
+    """Footage is opened with a reason, for one person, one clip and half an hour."""
+
+    status, number, code = 403, 64, "reason_missing"
+    advice = "Zum Ansehen fehlt eine gültige Begründung. Bitte die Ansicht mit einem Grund neu öffnen."
+
+
 class NotFound(DomainError):
     """Nothing is known under this address."""
 
@@ -247,11 +282,67 @@ class NotYourUnit(DomainError):
     is_conflict = True
 
 
+class DeadlinePassed(DomainError):
+    """The clip's deadline has passed: it goes, and nothing holds it any more."""
+
+    status, number, code = 409, 60, "deadline_passed"
+    advice = "Die Löschfrist dieses Clips ist abgelaufen; er wird gelöscht. Eine Löschsperre ist nicht mehr möglich."
+
+
+class NoCertificate(DomainError):
+    """The officer has no training certificate that is valid for the whole span."""
+
+    status, number, code = 409, 61, "no_certificate"
+    advice = "Für diesen Zeitraum fehlt ein gültiger Schulungsnachweis. Bitte zuerst den Nachweis eintragen."
+
+
+class CameraTaken(DomainError):
+    """Somebody else has the camera in that span."""
+
+    status, number, code = 409, 62, "camera_taken"
+    advice = "Die Kamera ist in diesem Zeitraum schon vergeben. Bitte die andere Zuordnung zuerst beenden."
+
+
+class AwaitingMedia(DomainError):
+    """The clip's bytes are not here yet."""
+
+    status, number, code = 409, 63, "awaiting_media"
+    advice = "Die Aufnahme ist noch nicht vollständig übertragen. Bitte später erneut öffnen."
+
+
+class CameraUnconfirmed(DomainError):
+    """Nobody has said yet what this camera is."""
+
+    status, number, code = 409, 64, "camera_unconfirmed"
+    advice = "Diese Kamera ist noch nicht bestätigt oder ausgemustert. Bitte die Administration fragen."
+
+
+class ExportNotBuilt(DomainError):
+    """There is no package of this export yet."""
+
+    status, number, code = 409, 70, "export_not_built"
+    advice = "Das Paket ist noch nicht fertig. Bitte auf Freigabe und Zusammenstellung warten und erneut versuchen."
+
+
 class CursorExpired(DomainError):
     """The cursor is older than what the feed still holds."""
 
     status, number, code = 410, 1, "cursor_expired"
     advice = "Die Ansicht ist zu alt und wird vollständig neu geladen."
+
+
+class ClipGone(DomainError):
+    """The clip was deleted by law, or is about to be."""
+
+    status, number, code = 410, 60, "clip_gone"
+    advice = "Dieser Clip wurde fristgemäß gelöscht. Was blieb, steht im Löschprotokoll."
+
+
+class PackageGone(DomainError):
+    """Our copy of the package is gone, as it has to be."""
+
+    status, number, code = 410, 70, "package_gone"
+    advice = "Unsere Kopie des Pakets ist fristgerecht gelöscht. Bei Bedarf bitte eine neue Ausgabe beantragen."
 
 
 class TooLarge(DomainError):
@@ -276,6 +367,17 @@ class CameraForbidden(DomainError):
         "Regel R16: Kameras dürfen nur in Eingang und Wartezone stehen. Bitte eine andere Zone wählen oder die Kamera"
         " dort zuerst entfernen."
     )
+
+
+class RangeNotSatisfiable(DomainError):
+    """The range lies behind the end of the file, or cannot be read."""
+
+    status, number, code = 416, 60, "range_not_satisfiable"
+    advice = "Der angeforderte Abschnitt liegt außerhalb der Aufnahme. Bitte die Aufnahme neu öffnen."
+
+    def headers(self) -> dict[str, str]:
+        """The size that there is (RFC 9110, 14.4)."""
+        return {"content-range": f"bytes */{self.facts['size']}"}
 
 
 class TooManyTries(DomainError):
@@ -393,6 +495,11 @@ CONSTRAINTS: Final[Mapping[str, type[DomainError]]] = MappingProxyType(
         "pk_offence": IdReused,
         "uq_unit_town_call_sign": NameTaken,
         "camera_zone": CameraForbidden,
+        "pk_clip": IdReused,
+        "uq_evidence_case_town_aktenzeichen": NameTaken,
+        "pk_clip_gap": IdReused,
+        "pk_clip_gap_filled": IdReused,
+        "pk_camera_docking": IdReused,
     }
 )
 

@@ -1,15 +1,21 @@
 """What one server process holds: connections, keys, settings, the poller of the live hints."""
 
+import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 from sqlalchemy import Engine
 
 from backend.buildings import timers
 from backend.db import Sessions, connect, sessions_of
 from backend.feed.live import Hub
+from backend.identity.town_keys import Stated
 from backend.log.keys import LogKeys
+from backend.log.note import origin_of
 from backend.media.receiving import Receiver
 from backend.media.storage import Folder
 from backend.offences import prefixes
@@ -45,6 +51,30 @@ class Server:
     @cached_property
     def _across_towns(self) -> Sessions:
         return sessions_of(self.engine.execution_options(isolation_level="AUTOCOMMIT"), None)
+
+    @property
+    def packages(self) -> Path:
+        """Where packages lie until they are gone; beside the files, as they are copies of them."""
+        return self.settings.media_dir / "packages"
+
+    def root_key(self, town: UUID) -> SourceKey:
+        """The town's root key; made when it is first asked for, file 0600, outside the backup set.
+
+        A town takes it offline by moving the file away once its statements are made; then nothing new can be stated.
+        """
+        path = self.settings.keys_dir / f"root-{town}.pem"
+        if not path.exists():
+            made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+            SourceKey.generate().store(made)
+            with suppress(FileExistsError):  # another process was first: a link never replaces
+                path.hardlink_to(made)
+            made.unlink()
+        return SourceKey.load(path)
+
+    def stated_keys(self, domain: str) -> list[Stated]:
+        """What the root of a town with this domain says about this server's keys."""
+        logs = [Stated("log", spki, origin_of(domain)) for spki in self.log_keys.spkis()]
+        return [Stated("record", self.record_key.spki), *logs]
 
     def across_towns(self) -> Sessions:
         """Single statements before a town is known: they see no town's rows and may call the definer functions.

@@ -1,22 +1,27 @@
 """The sweeps: each finds what a lost message left undone. A broker may lose a task; the tables know the truth."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import structlog
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from backend.db import APP_ROLE, Base, grant, sessions_of
+from backend.evidence import deleting, exporting
+from backend.evidence.rules import Tick
 from backend.exchange import settling
 from backend.exchange.arrivals import media_arrived
 from backend.feed import service as feed
 from backend.fields import TownId
 from backend.identity import service as identity
-from backend.identity import sources
+from backend.identity import sources, town_keys
 from backend.identity.tables import TownRow
 from backend.log import service as log
 from backend.media import finishing, uploading
@@ -28,6 +33,8 @@ logger = structlog.get_logger()
 CONSUMED: Final = timedelta(hours=1)
 #: Leases stay for entries that arrive late: a phone may be offline for weeks in a locker (ours).
 LEASES: Final = timedelta(days=90)
+#: A package takes minutes to build; a part that nobody wrote to for so long was left by a killed build (ours).
+LEFT_OVER: Final = timedelta(hours=6)
 
 
 class SweepRow(Base):
@@ -97,13 +104,70 @@ def describe_media(server: Server, now: datetime) -> int:
     return sum(finishing.describe_some(sessions_of(server.engine, t), folder, now=now) for t in _towns(server))
 
 
+def build_exports(server: Server, now: datetime) -> int:
+    """Approved exports have their package, as soon as the log holds everything in it."""
+    found = 0
+    for town in _towns(server):
+        sessions = sessions_of(server.engine, town)
+        with sessions.begin() as session:
+            waiting = exporting.waiting(session)
+            if waiting:
+                town_keys.state(session, server.root_key(town), server.stated_keys(_domain(session)), now=now)
+        for export in waiting:
+            found += exporting.build(
+                sessions,
+                server.receiver.folder,
+                server.packages,
+                export,
+                server.root_key(town),
+                server.record_key,
+                now=now,
+            )
+    return found
+
+
+def expire_exports(server: Server, now: datetime) -> int:
+    """Our copies of packages are gone in time, and what killed builds left."""
+    found = exporting.tidy(server.packages, is_old=lambda changed: changed < (now - LEFT_OVER).timestamp())
+    for town in _towns(server):
+        with _in_town(server, town) as session:
+            found += exporting.expire(session, server.packages, now=now)
+    return found
+
+
+def delete_due(server: Server, now: datetime) -> int:
+    """Clips whose deadline has passed are gone, each with a tombstone; what a crash left half done is finished."""
+    tick, found = _tick(now), 0
+    for town in _towns(server):
+        sessions = sessions_of(server.engine, town)
+        try:
+            found += deleting.run(sessions, server.receiver.folder, tick, key=server.record_key, now=now)
+        except DBAPIError as error:  # other towns must not wait for this one; the next sweep tries again
+            logger.warning("deletion_failed", town=str(town), error=type(error).__name__)
+    return found
+
+
+def _tick(now: datetime) -> Tick:
+    """The wall clock beside one that nobody can set; where the machine has none such, each restart counts as a jump."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return Tick(
+        wall=now,
+        mono_ms=time.clock_gettime_ns(clock) // 1_000_000,
+        boot=boot.read_text().strip() if boot.exists() else "unknown",
+    )
+
+
 #: Name of each sweep, and how often it runs.
 SWEEPS: Final[Mapping[str, tuple[Callable[[Server, datetime], int], timedelta]]] = MappingProxyType(
     {
         "number_log": (number_log, timedelta(seconds=5)),
+        "build_exports": (build_exports, timedelta(seconds=5)),
+        "expire_exports": (expire_exports, timedelta(minutes=10)),
         "finish_uploads": (finish_uploads, timedelta(seconds=5)),
         "describe_media": (describe_media, timedelta(seconds=30)),
         "expire_uploads": (expire_uploads, timedelta(minutes=10)),
+        "delete_due": (delete_due, timedelta(minutes=1)),
         "settle_entries": (settle_entries, timedelta(seconds=30)),
         "tidy_up": (tidy_up, timedelta(minutes=10)),
     }

@@ -3,6 +3,8 @@
 import backend.broker
 import backend.buildings.tables
 import backend.dispatch.tables
+import backend.evidence.export_tables
+import backend.evidence.tables
 import backend.exchange.tables
 import backend.feed.tables
 import backend.identity.tables

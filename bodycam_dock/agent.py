@@ -310,8 +310,22 @@ class Agent:
                 continue
             places = self._station.journal.places(clip.id)
             if places and places[0].incarnation == state.incarnation and places[0].seq <= state.acked:
+                if self._is_rejected(clip, turn, places[0].seq):
+                    continue
                 job = pool.submit(delivery.deliver, self._station, self._uploader, clip)
                 self._uploads[clip.id] = (job, turn)
+
+    def _is_rejected(self, clip: Clip, turn: Turn, seq: int) -> bool:
+        """Whether the server took the entry and refused what it says: a person there decides, and nothing is sent."""
+        verdict = self._station.journal.verdict(seq)
+        if verdict is None or verdict.verdict not in {"rejected", "conflict"}:
+            return False
+        why = f"Der Server hat den Eintrag nicht angenommen ({verdict.code}); bitte die Administration verständigen."
+        if turn.told != why:
+            turn.told = why
+            self._station.tell("clip_not_sent", camera=clip.camera, seq=clip.seq, why=why)
+        turn.wait(REFUSED_PAUSE_S)
+        return True
 
     def _retry_at(self) -> float:
         """New entries go at once, unless the server was away just now."""
@@ -330,10 +344,12 @@ class Agent:
             turn.tries += 1
         elif isinstance(error, UploadRefused | ReceiptRefused | SpoolDamaged):
             clip = next((one for one in self._station.book.clips("recorded") if one.id == id_), None)
-            if clip is not None and turn.told != error.text:
+            # The first time it may be something between us and the server that speaks for it.
+            if clip is not None and turn.tries and turn.told != error.text:
                 turn.told = error.text
                 self._station.tell("clip_not_sent", camera=clip.camera, seq=clip.seq, why=error.text)
-            turn.wait(REFUSED_PAUSE_S)
+            turn.wait(backoff(turn.tries, self._rng, cap_s=REFUSED_PAUSE_S))
+            turn.tries += 1
         elif isinstance(error, Stopping):
             pass
         elif isinstance(error, SyncError | DockError):

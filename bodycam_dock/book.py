@@ -67,16 +67,20 @@ class OnCard(Struct, frozen=True, kw_only=True):
 
 
 class MediumFacts(Struct, frozen=True, kw_only=True):
-    """A copied file: what it is, and as what it is sent. `pieces` are joined SHA-256 of its 4 MiB pieces."""
+    """A copied file: what it is, as what it is sent, and its `index` in the spool.
+
+    `pieces` are the SHA-256 of its 4 MiB pieces, joined.
+    """
 
     sha256: bytes
     size: int
     type: str
     pieces: bytes
+    index: int
 
 
 class ClipFacts(Struct, frozen=True, kw_only=True):
-    """A clip; `media` are known once it was copied, first the clip, then its sidecars in the order of `files`."""
+    """A clip: first its own file, then its sidecars; `media` are known once they were copied."""
 
     files: tuple[OnCard, ...]
     docked_at: datetime
@@ -92,6 +96,8 @@ class ClipFacts(Struct, frozen=True, kw_only=True):
     #: The card's own name: a file that is not on another card was not erased.
     volume: str | None = None
     media: tuple[MediumFacts, ...] = ()
+    #: For each of `files` its place in `media`; None: it could not be copied.
+    of_file: tuple[int | None, ...] = ()
 
 
 class Clip(NamedTuple):

@@ -1,6 +1,7 @@
 """Steps 6 to 9 of a clip's life: uploaded, received, erased on the card, removed from the spool (README.md)."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -27,6 +28,12 @@ class MediaLine(Struct, frozen=True):
     sha256: str
 
 
+class ClipLine(Struct, frozen=True):
+    """A row `clip` of the scope `self`: until when a clip may be kept, by its class as it stands now."""
+
+    delete_at: datetime
+
+
 def deliver(station: Station, uploader: Uploader, clip: Clip) -> None:
     """Steps 6 and 7: the server has every file of the clip, and its receipts are here, verified and on disk.
 
@@ -36,8 +43,8 @@ def deliver(station: Station, uploader: Uploader, clip: Clip) -> None:
         SpoolDamaged: the spool does not hold what was recorded.
     """
     envelopes: list[bytes] = []
-    for index, medium in enumerate(clip.facts.media):
-        path = station.path(clip, index)
+    for medium in clip.facts.media:
+        path = station.path(clip, medium.index)
         if not path.exists():
             raise SpoolDamaged("a file of the spool is gone")
         upload = uploader.send(clip.id, medium, path, go_on=station.check_stop)
@@ -90,12 +97,16 @@ def clear(station: Station, camera: Camera, clip: Clip) -> None:
 
 def sweep(station: Station) -> None:
     """Step 9: spool files that the server holds durably are gone; none is kept after its deadline."""
-    stored = {(line.entry, line.sha256) for line in _lines(station) if line.state == "stored"}
+    lines = [msgspec.json.decode(row.body, type=MediaLine) for row in station.journal.rows("media")]
+    stored = {(line.entry, line.sha256) for line in lines if line.state == "stored"}
+    rows = station.journal.rows("clip")
+    deadlines = {row.id: msgspec.json.decode(row.body, type=ClipLine).delete_at for row in rows}
     for clip in station.book.clips("received", "cleared"):
-        is_due = clip.delete_at is not None and station.now() >= clip.delete_at
+        delete_at = deadlines.get(clip.id, clip.delete_at)
+        is_due = delete_at is not None and station.now() >= delete_at
         is_stored = all((clip.id, medium.sha256.hex()) in stored for medium in clip.facts.media)
         if clip.is_spooled and (is_stored or is_due):
-            for index in range(len(clip.facts.media)):
+            for index in range(len(clip.facts.files) + 1):
                 station.path(clip, index).unlink(missing_ok=True)
             with station.book.change() as change:
                 change.unspool_clip(clip.id)
@@ -117,10 +128,10 @@ def _verified(station: Station, clip: Clip, envelopes: Iterable[bytes]) -> list[
 
 def _compare(station: Station, camera: Camera, clip: Clip, file: OnCard) -> None:
     """Raises CardChanged where the card's file is not the one that was copied and received."""
-    index = clip.facts.files.index(file)
-    if index >= len(clip.facts.media):
+    place = clip.facts.of_file[clip.facts.files.index(file)]
+    if place is None:
         raise CardChanged("a sidecar was not copied")
-    medium, path = clip.facts.media[index], camera.path(file.name)
+    medium, path = clip.facts.media[place], camera.path(file.name)
     try:
         found = path.lstat()
         last = max(0, len(medium.pieces) // 32 - 1)
@@ -133,7 +144,3 @@ def _compare(station: Station, camera: Camera, clip: Clip, file: OnCard) -> None
     if pieces != ours:
         raise CardChanged(f"the first or last {PIECE} bytes of a file differ")
     station.check_stop()
-
-
-def _lines(station: Station) -> list[MediaLine]:
-    return [msgspec.json.decode(row.body, type=MediaLine) for row in station.journal.rows("media")]

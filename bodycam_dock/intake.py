@@ -16,8 +16,8 @@ from bodycam_dock.station import Station, as_wire
 from sync.bodies import ClipRecorded, Subject
 from sync.entry import base64url, format_instant
 
-# A chunk list of more text than this travels as a medium of its own, the entry's last: files above 5.4 GiB.
-MAX_LISTED: Final = 59_900
+# design/evidence.md 3: above this the chunk list travels as a medium of its own, the entry's last.
+MOST_LISTED: Final = 5 * 1024**3
 PIECES_TYPE: Final = "application/vnd.streife.pieces"
 _TYPES: Final = {
     "mp4": "video/mp4", "m4v": "video/mp4", "mov": "video/quicktime", "avi": "video/x-msvideo",
@@ -25,7 +25,7 @@ _TYPES: Final = {
 }  # fmt: skip
 
 
-def take(station: Station, camera: Camera | None, clip: Clip, *, max_listed: int = MAX_LISTED) -> None:
+def take(station: Station, camera: Camera | None, clip: Clip, *, most_listed: int = MOST_LISTED) -> None:
     """The clip's files are in the spool and its entry in the journal; only now it is "übernommen".
 
     What the spool holds already is hashed again and not copied. Without a camera only that is recorded.
@@ -35,18 +35,18 @@ def take(station: Station, camera: Camera | None, clip: Clip, *, max_listed: int
         CardChanged, SpoolFull, SpoolDamaged: see `copying.copy`.
     """
     media: list[MediumFacts] = []
+    of_file: list[int | None] = []
     for index, file in enumerate(clip.facts.files):
         digests = _in_spool(station, camera, clip, index, file)
-        if digests is not None:
-            type_ = type_of(file.name)
-            media.append(MediumFacts(sha256=digests.sha256, size=digests.size, type=type_, pieces=digests.pieces))
+        of_file.append(None if digests is None else _place(media, digests, index, type_of(file.name)))
     chunks = base64url(media[0].pieces)
-    if len(chunks) > max_listed:
-        listed = write_whole(media[0].pieces, station.path(clip, len(media)), reserve=station.reserve)
-        media.append(MediumFacts(sha256=listed.sha256, size=listed.size, type=PIECES_TYPE, pieces=listed.pieces))
+    if media[0].size > most_listed:
+        index = len(clip.facts.files)
+        listed = write_whole(media[0].pieces, station.path(clip, index), reserve=station.reserve)
+        _place(media, listed, index, PIECES_TYPE)
         chunks = ""
     probed = station.probe(station.path(clip, 0))
-    facts = replace(clip.facts, media=tuple(media))
+    facts = replace(clip.facts, media=tuple(media), of_file=tuple(of_file))
     body = _body(station, camera, clip, facts, probed, chunks)
     with station.book.change() as change:
         change.record_clip(clip.id, facts)
@@ -61,6 +61,15 @@ def take(station: Station, camera: Camera | None, clip: Clip, *, max_listed: int
 def type_of(name: str) -> str:
     """The media type of a file by its name."""
     return _TYPES.get(PurePosixPath(name).suffix.lower().lstrip("."), "application/octet-stream")
+
+
+def _place(media: list[MediumFacts], digests: Digests, index: int, type_: str) -> int:
+    """Where the file stands among the entry's media; two files of the same bytes are one medium."""
+    for place, medium in enumerate(media):
+        if medium.sha256 == digests.sha256:
+            return place
+    media.append(MediumFacts(sha256=digests.sha256, size=digests.size, type=type_, pieces=digests.pieces, index=index))
+    return len(media) - 1
 
 
 def _in_spool(station: Station, camera: Camera | None, clip: Clip, index: int, file: OnCard) -> Digests | None:

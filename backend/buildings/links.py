@@ -1,4 +1,4 @@
-"""What gateways tell about their senders' lines (design/control-room.md 3.2)."""
+"""What gateways tell about themselves: their lines, their counts, their fallback (control-room.md 3.2, 4.1)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from backend.buildings import rules, sites
 from backend.buildings.meanings import Heard, Where
 from backend.buildings.service import instant, take_effect
-from backend.buildings.standing import ALARMS, keep_alarm, warm
+from backend.buildings.standing import ALARMS, State, keep_alarm, warm
 from backend.buildings.tables import LinkChangeRow, LinkSummaryRow
 from backend.buildings.wire import Alarm
-from backend.db import Bulk, later
+from backend.db import Bulk, later, rows, write_out
 from backend.dispatch.rules import derived
 from backend.dispatch.service import write_note
 from backend.exchange.wire import Received
@@ -25,14 +25,12 @@ from sync.bodies import FallbackFired, LinkChanged, LinkSummary
 _LINK: Final = Bulk(
     LinkChangeRow, ["town", "id", "source", "line", "sender", "state", "at", "last_seen", "admitted_at"]
 )
-
-
 _SUMMARY: Final = Bulk(LinkSummaryRow, ["town", "id", "source", "since", "at", "lines", "strangers"])
-_OF_SIGNALS: Final = "WHERE id IN (SELECT alarm FROM signal WHERE id = ANY(%(ids)s)) ORDER BY id"
+_ALARMS_OF: Final = "SELECT DISTINCT alarm FROM signal WHERE id = ANY(%(ids)s) AND alarm IS NOT NULL ORDER BY alarm"
 _REASONS: Final = {
-    "no_verdict": "keine Antwort des Servers",
-    "refused": "vom Server nicht angenommen",
-    "not_recorded": "nicht aufgezeichnet",
+    "no_verdict": "der Server antwortete nicht binnen 10 s",
+    "refused": "der Server zeigte das Signal niemandem sofort",
+    "not_recorded": "das Gateway konnte das Signal nicht aufzeichnen",
 }
 
 
@@ -93,27 +91,30 @@ def fell_back(session: Session, actor: Actor, received: Received, body: Fallback
     del actor
     state = warm(session)
     at = instant(body.at) or received.received_at
-    heard = "" if body.is_heard else ", aber nicht gehört"
-    text = f"Rückfallebene des Gateways ausgelöst ({_REASONS[body.reason]}){heard}"
     alarms = _alarms_of(session, body.signals)
-    for alarm in alarms:
-        known = state.alarms.get((alarm.spot, alarm.kind), alarm)
-        flags = dict.fromkeys((*known.flags.split(), "fallback" if body.is_heard else "fallback_unheard"))
-        keep_alarm(session, replace(known, flags=" ".join(flags)))
-    incidents = {alarm.incident for alarm in alarms}
+    incidents = dict.fromkeys(_told(session, state, alarm, is_heard=body.is_heard) for alarm in alarms)
     if not alarms:
         spot = f"gateway:{received.source}"
         where = Where(spot=spot, sender_spot=spot, place="Gateway: Alarm ohne Meldung")
         ruled = rules.decide_fallback(_heard(received, None, at), where, state.standing(None, 0))
         take_effect(session, state, _heard(received, None, at), ruled)
-        incidents = {state.alarms[spot, "fallback"].incident}
-    for incident in sorted(one for one in incidents if one is not None):
-        note = derived(received.id, f"note {incident}")
-        write_note(session, incident, text, id=note, by=None, rule="4.1", at=at, now=received.received_at)
+        incidents = {state.alarms[spot, "fallback"].incident: None}
+    heard = "gehört" if body.is_heard else f"NICHT gehört ({body.tries} Versuche)"
+    text = f"Rückfallebene des Gebäudes ausgelöst, {heard}: {_REASONS[body.reason]}."
+    for incident in incidents:
+        if incident is not None:
+            note = derived(received.id, f"fallback {incident}")
+            write_note(session, incident, text, id=note, by=None, rule="4.1", at=at, now=received.received_at)
+
+
+def _told(session: Session, state: State, alarm: Alarm, *, is_heard: bool) -> UUID | None:
+    known = state.alarms.get((alarm.spot, alarm.kind), alarm)
+    flags = dict.fromkeys((*known.flags.split(), "fallback" if is_heard else "fallback_unheard"))
+    keep_alarm(session, replace(known, flags=" ".join(flags)))
+    return known.incident
 
 
 def _alarms_of(session: Session, signals: Sequence[UUID]) -> list[Alarm]:
-    """The alarms of these signals, each once."""
-    if not signals:
-        return []
-    return ALARMS.find(session, _OF_SIGNALS, ids=list(signals))
+    write_out(session)
+    found = [ALARMS.get(session, row.alarm) for row in rows(session, _ALARMS_OF, ids=list(signals))]
+    return [alarm for alarm in found if alarm is not None]

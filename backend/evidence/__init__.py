@@ -1,1 +1,1 @@
-"""Evidence: clips, holds, custody, and the package that a prosecutor verifies without us (design/evidence.md)."""
+"""Evidence: clips from dock to lawful deletion, custody, packages that verify without us (design/evidence.md)."""

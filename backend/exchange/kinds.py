@@ -8,11 +8,24 @@ from backend.buildings import links, standing
 from backend.buildings import service as buildings
 from backend.dispatch import emergencies, incidents, jobs, units
 from backend.dispatch.wire import EmergencyRaised, JobAnswered, ReportMade, UnitStatus
+from backend.evidence import answering
+from backend.evidence import service as evidence
+from backend.evidence.wire import ClipClassified
 from backend.exchange.wire import Kind
 from backend.offences import catalogue
 from backend.offences import service as offences
 from backend.offences.wire import OffenceRecorded
-from sync.bodies import FallbackFired, LinkChanged, LinkSummary, SignalReceived
+from sync.bodies import (
+    CameraDocked,
+    ClipErased,
+    ClipGap,
+    ClipGapFilled,
+    ClipRecorded,
+    FallbackFired,
+    LinkChanged,
+    LinkSummary,
+    SignalReceived,
+)
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
@@ -22,8 +35,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             body=OffenceRecorded,
             apply=offences.record,
             warm=catalogue.in_force,
-            media_arrived=offences.media_arrived,
             asks=False,
+            media_arrived=offences.media_arrived,
         ),
         "signal.received": Kind(
             right="source_data:C",
@@ -47,5 +60,17 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "emergency.raised": Kind(
             right="emergency:C", v=1, body=EmergencyRaised, apply=emergencies.raised, audience="desk"
         ),
+        "camera.docked": Kind(right="source_data:C", v=1, body=CameraDocked, apply=evidence.camera_docked),
+        "clip.recorded": Kind(
+            right="source_data:C",
+            v=1,
+            body=ClipRecorded,
+            apply=evidence.clip_recorded,
+            media_arrived=evidence.media_arrived,
+        ),
+        "clip.gap": Kind(right="source_data:C", v=1, body=ClipGap, apply=evidence.clip_gap),
+        "clip.gap_filled": Kind(right="source_data:C", v=1, body=ClipGapFilled, apply=evidence.clip_gap_filled),
+        "clip.erased": Kind(right="source_data:C", v=1, body=ClipErased, apply=evidence.clip_erased),
+        "clip.classified": Kind(right="clip_answers:C", v=1, body=ClipClassified, apply=answering.answered_on_phone),
     }
 )

@@ -146,6 +146,10 @@ def scopes_of_person(person: PersonId, roles: frozenset[Role]) -> tuple[str, ...
         scopes.append("desk")
     if Role.ADMIN in roles:
         scopes.append("admin")
+    if permit(roles, "clip_data:R") == "":
+        scopes.append("evidence")
+    if Role.DPO in roles:
+        scopes.append("privacy")
     return tuple(scopes)
 
 

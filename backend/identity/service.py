@@ -20,6 +20,7 @@ from backend.identity.tables import LoginSessionRow, PersonRow, RoleGrantRow, To
 from backend.identity.wire import Grant, Me, NewPerson, Person, SignIn, TownName
 from backend.log import service as log
 from backend.log.canonical import Json
+from sync.keys import SourceKey
 
 #: argon2id with the library's defaults (RFC 9106, second recommended option: 64 MiB).
 _hasher: Final = PasswordHasher()
@@ -43,15 +44,24 @@ def token_hash(token: str) -> bytes:
 
 
 def record(
-    session: Session, actor: Actor | None, kind: str, subject: UUID, public: dict[str, Json], *, now: datetime
+    session: Session,
+    actor: Actor | None,
+    kind: str,
+    subject: UUID,
+    public: dict[str, Json],
+    *,
+    now: datetime,
+    key: SourceKey | None = None,
 ) -> None:
     """What somebody did to an account, a role or a device is in the log; who it was stands in its erasable part.
 
-    `actor` is None for the operator of the server.
+    `actor` is None for the operator of the server; `key` signs what a verifier must be able to trace back to the root.
     """
     who = actor or Actor(town=session.info["town"])
     private: dict[str, Json] = {} if actor else {"operator": True}
-    log.record(session, who, kind, str(subject), public, private=private, now=now, new_id=uuid7, software=SOFTWARE)
+    log.record(
+        session, who, kind, str(subject), public, private=private, now=now, new_id=uuid7, software=SOFTWARE, key=key
+    )
 
 
 def authenticate(session: Session, token: str, *, now: datetime) -> Found | None:
@@ -201,6 +211,11 @@ def people(session: Session) -> list[Person]:
         )
         for row in session.scalars(select(PersonRow).order_by(PersonRow.login))
     ]
+
+
+def is_person(session: Session, id: UUID) -> bool:
+    """Whether the town has this account."""
+    return session.scalar(select(PersonRow.id).where(PersonRow.id == id)) is not None
 
 
 def check_password(engine: Engine, slug: str, login: str, password: str, *, now: datetime) -> tuple[TownId, PersonId]:

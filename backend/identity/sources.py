@@ -343,7 +343,8 @@ def _begin_incarnation(
     who = Actor(town=TownId(row.town), source=SourceId(row.id))
     # The key is named `source_keyid`: `keyid` of a record is the key that signs it.
     public: dict[str, Json] = {"incarnation": incarnation, "source_keyid": key.sha256.hex(), "reason": reason}
-    record(session, who, "key.enrolled", row.id, public | {"role": f"seal:{row.kind}"}, now=now)
+    public |= {"role": f"seal:{row.kind}", "algorithm": "p256"}
+    record(session, who, "key.enrolled", row.id, public, now=now, key=record_key)
     if reason in ("forked", "key_lost"):
         facts: dict[str, str | int] = {"label": row.label, "incarnation": incarnation, "reason": reason}
         work.open_task(

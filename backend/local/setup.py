@@ -12,6 +12,7 @@ from backend.db import sessions_of
 from backend.errors import NotFound
 from backend.fields import PersonId, Role, TownId
 from backend.identity import service as identity
+from backend.identity import town_keys
 from backend.identity.wire import NewPerson
 from backend.local.state import LocalError
 from backend.offences import catalogue, reading
@@ -28,10 +29,18 @@ def found(server: Server, town: UUID, *, slug: str, name: str, domain: str, logi
 
 
 def found_town(server: Server, town: UUID, *, slug: str, name: str, domain: str) -> TownId:
-    """The town exists, without anybody in it."""
+    """The town exists, without anybody in it; its root has stated which keys sign records and log."""
+    now = datetime.now(UTC)
     with sessions_of(server.engine, town).begin() as session:
-        identity.found_town(session, slug=slug, name=name, domain=domain, now=datetime.now(UTC))
+        identity.found_town(session, slug=slug, name=name, domain=domain, now=now)
+        town_keys.state(session, server.root_key(town), server.stated_keys(domain), now=now)
     return TownId(town)
+
+
+def fingerprint(server: Server, town: UUID) -> str:
+    """What whoever receives evidence of this town compares: hex SHA-256 of the root key, in groups of eight."""
+    text = server.root_key(town).spki_sha256.hex()
+    return " ".join(text[at : at + 8] for at in range(0, len(text), 8))
 
 
 def ensure_administrator(server: Server, town: TownId, *, login: str, password: str) -> None:

@@ -75,6 +75,11 @@ class LogKeys:
             Signer(VerifierKey(origin, Algorithm.ED25519, raw), self.ed25519.sign),
         )
 
+    def spkis(self) -> tuple[bytes, bytes]:
+        """SubjectPublicKeyInfo, DER, of P-256 and of Ed25519: what the town's root states to be the log's keys."""
+        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return self.p256.public_key().public_bytes(*form), self.ed25519.public_key().public_bytes(*form)
+
     def verifier_keys(self, origin: str) -> tuple[VerifierKey, VerifierKey]:
         """The public halves; `str` makes the text that witnesses and verifiers are given."""
         first, second = self.signers(origin)

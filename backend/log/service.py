@@ -5,13 +5,13 @@ writers ──append──► log_queue ──sequence──► log_leaf, log_ti
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -137,6 +137,48 @@ def record(
     leaf = sha256(content).digest()
     append(session, leaf)
     return Recorded(row["id"], leaf)
+
+
+class Link(NamedTuple):
+    """A record in an item's chain of custody, with its private part as far as it was not erased."""
+
+    id: UUID
+    kind: str
+    at: datetime
+    hash: bytes
+    body: bytes | None
+
+
+def chain(session: Session, subject: str) -> list[Link]:
+    """All records about `subject`, in the order of its chain of custody."""
+    row, private = RecordRow, PrivateRow
+    found = session.execute(
+        select(row.id, row.kind, row.at, row.hash, private.body)
+        .outerjoin(private, (private.town == row.town) & (private.id == row.id))
+        .where(row.subject == subject)
+        .order_by(row.position)
+    )
+    return [Link(*one) for one in found]
+
+
+def count(session: Session, subject: str) -> int:
+    """How many records there are about `subject`."""
+    return session.scalars(select(func.count()).where(RecordRow.subject == subject)).one()
+
+
+def erase(session: Session, subject: str, kinds: Sequence[str]) -> int:
+    """Who, why and in which words is gone from the records of these kinds about `subject`; how many had it.
+
+    Their public parts, hashes and leaves stay, so chain and tree still verify.
+    """
+    ids = select(RecordRow.id).where(RecordRow.subject == subject, RecordRow.kind.in_(kinds))
+    gone = session.scalars(
+        delete(PrivateRow)
+        .where(PrivateRow.id.in_(ids))
+        .returning(PrivateRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
 
 
 def _private_body(actor: Actor, private: Mapping[str, Json] | None) -> bytes:

@@ -8,7 +8,13 @@ from backend.fields import Role
 
 #: Everybody in the audience sees a task; these settle it. A superior reads offences and changes none (law-and-rules 9).
 SETTLES: Final[Mapping[str, Role]] = MappingProxyType(
-    {"office": Role.CLERK, "admin": Role.ADMIN, "evidence": Role.CUSTODIAN, "desk": Role.DISPATCHER}
+    {
+        "office": Role.CLERK,
+        "admin": Role.ADMIN,
+        "evidence": Role.CUSTODIAN,
+        "desk": Role.DISPATCHER,
+        "privacy": Role.DPO,
+    }
 )
 
 

@@ -70,6 +70,13 @@ def open_task(
     feed.put(session, audience, "task", id=id_, rev=1, body=body)
 
 
+def is_waiting(session: Session, kind: str, subject: UUID) -> bool:
+    """Whether a task of this kind about this subject waits for a person."""
+    row = TaskRow
+    found = session.scalar(select(row.id).where(row.kind == kind, row.subject == subject, row.closed_at.is_(None)))
+    return found is not None
+
+
 def close_task(session: Session, actor: Actor, id: UUID, data: CloseTask, *, now: datetime) -> Task:
     """The task is settled, with who, how and why; the same outcome again returns it as it stands.
 

@@ -65,13 +65,13 @@ CREATE TABLE alarm (
 ;
 CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
-CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
-;
 CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 ;
-CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
-;
 CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
+;
+CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
+;
+CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -322,6 +322,64 @@ GRANT SELECT, INSERT ON decision TO streife_app
 CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON decision FOR EACH ROW EXECUTE FUNCTION refuse_change()
 ;
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON decision FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+;
+CREATE TABLE evidence_case (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    aktenzeichen TEXT NOT NULL,
+    ground TEXT NOT NULL,
+    opened_by UUID NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_evidence_case PRIMARY KEY (town, id),
+    CONSTRAINT uq_evidence_case_town_aktenzeichen UNIQUE (town, aktenzeichen)
+)
+;
+ALTER TABLE evidence_case ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_case USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON evidence_case TO streife_app
+;
+CREATE TABLE camera (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    pseudonym TEXT NOT NULL,
+    serial TEXT,
+    model TEXT,
+    kind TEXT,
+    state TEXT NOT NULL,
+    first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_docked_at TIMESTAMP WITH TIME ZONE,
+    confirmed_by UUID,
+    confirmed_at TIMESTAMP WITH TIME ZONE,
+    last_receipt BYTEA,
+    CONSTRAINT pk_camera PRIMARY KEY (town, id),
+    CONSTRAINT uq_camera_town_pseudonym UNIQUE (town, pseudonym),
+    CONSTRAINT ck_camera_kind CHECK (kind IN ('bodycam', 'vehicle')),
+    CONSTRAINT ck_camera_state CHECK (state IN ('unconfirmed', 'active', 'retired')),
+    CONSTRAINT ck_camera_confirmed CHECK (state = 'unconfirmed' OR kind IS NOT NULL)
+)
+;
+ALTER TABLE camera ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON camera USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON camera TO streife_app
+;
+CREATE TABLE deletion_clock (
+    town UUID NOT NULL,
+    wall_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    mono_ms BIGINT NOT NULL,
+    boot TEXT NOT NULL,
+    is_waiting BOOLEAN NOT NULL,
+    CONSTRAINT pk_deletion_clock PRIMARY KEY (town)
+)
+;
+ALTER TABLE deletion_clock ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON deletion_clock USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON deletion_clock TO streife_app
 ;
 CREATE TABLE journal_entry (
     town UUID NOT NULL,
@@ -786,9 +844,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
-;
 CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
+;
+CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -871,9 +929,9 @@ CREATE TABLE job (
     CONSTRAINT ck_job_state CHECK (state IN ('proposed', 'sent', 'delivered', 'accepted', 'en_route', 'on_scene', 'timed_out', 'declined', 'withdrawn', 'done'))
 )
 ;
-CREATE INDEX ix_job_due ON job (town, due_at) WHERE due_at IS NOT NULL
-;
 CREATE INDEX ix_job_incident ON job (town, incident)
+;
+CREATE INDEX ix_job_due ON job (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE job ENABLE ROW LEVEL SECURITY
 ;
@@ -939,15 +997,165 @@ CREATE TABLE emergency (
     CONSTRAINT ck_emergency_no_position_kept CHECK (state <> 'closed' OR lat IS NULL)
 )
 ;
-CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
-;
 CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
+;
+CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE emergency ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON emergency USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
 GRANT SELECT, INSERT, UPDATE ON emergency TO streife_app
+;
+CREATE TABLE evidence_export (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    case_id UUID NOT NULL,
+    recipient TEXT NOT NULL,
+    state TEXT NOT NULL,
+    requested_by UUID NOT NULL,
+    requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    approved_by UUID,
+    approved_at TIMESTAMP WITH TIME ZONE,
+    built_at TIMESTAMP WITH TIME ZONE,
+    size_bytes BIGINT,
+    sha256 TEXT,
+    root TEXT,
+    checkpoint_size BIGINT,
+    delivered_at TIMESTAMP WITH TIME ZONE,
+    delete_at TIMESTAMP WITH TIME ZONE,
+    problem TEXT,
+    CONSTRAINT pk_evidence_export PRIMARY KEY (town, id),
+    CONSTRAINT fk_evidence_export_town_case_id FOREIGN KEY(town, case_id) REFERENCES evidence_case (town, id),
+    CONSTRAINT ck_evidence_export_state CHECK (state IN ('requested', 'approved', 'built', 'failed', 'gone')),
+    CONSTRAINT ck_evidence_export_second_person CHECK (approved_by <> requested_by),
+    CONSTRAINT ck_evidence_export_approved CHECK (state = 'requested' OR approved_by IS NOT NULL),
+    CONSTRAINT ck_evidence_export_built CHECK (state NOT IN ('built', 'gone') OR built_at IS NOT NULL)
+)
+;
+CREATE INDEX ix_evidence_export_open ON evidence_export (town, id) WHERE state IN ('approved', 'built')
+;
+ALTER TABLE evidence_export ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_export USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (state, approved_by, approved_at, built_at, size_bytes, sha256, root, checkpoint_size, delivered_at, delete_at, problem) ON evidence_export TO streife_app
+;
+CREATE TABLE camera_docking (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    camera TEXT NOT NULL,
+    docked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    files BIGINT NOT NULL,
+    erase_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    erased_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_camera_docking PRIMARY KEY (town, id),
+    CONSTRAINT fk_camera_docking_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym)
+)
+;
+CREATE INDEX ix_camera_docking_erase ON camera_docking (town, erase_at) WHERE erased_at IS NULL
+;
+ALTER TABLE camera_docking ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON camera_docking USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (erased_at) ON camera_docking TO streife_app
+;
+CREATE TABLE clip (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    rev BIGINT NOT NULL,
+    source UUID NOT NULL,
+    camera TEXT NOT NULL,
+    camera_seq BIGINT NOT NULL,
+    duplicate_of UUID,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    docked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    duration_ms BIGINT,
+    size_bytes BIGINT NOT NULL,
+    clock TEXT NOT NULL,
+    class TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    delete_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    holds BIGINT NOT NULL,
+    answers_rev BIGINT NOT NULL,
+    is_marked BOOLEAN NOT NULL,
+    event TEXT,
+    findings TEXT NOT NULL,
+    camera_erased_at TIMESTAMP WITH TIME ZONE,
+    reviewed_by UUID,
+    reviewed_at TIMESTAMP WITH TIME ZONE,
+    deleting_at TIMESTAMP WITH TIME ZONE,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    tombstone UUID,
+    officer UUID,
+    file_name TEXT,
+    sha256 TEXT,
+    probe JSONB,
+    answers JSONB,
+    answered_by UUID,
+    CONSTRAINT pk_clip PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym),
+    CONSTRAINT ck_clip_state CHECK (state IN ('awaiting_media', 'stored', 'deleting', 'deleted')),
+    CONSTRAINT ck_clip_counts CHECK (holds >= 0 AND rev > 0),
+    CONSTRAINT ck_clip_held CHECK (NOT (state IN ('deleting', 'deleted')) OR holds = 0),
+    CONSTRAINT ck_clip_erased CHECK (NOT (state IN ('deleting', 'deleted')) OR num_nonnulls(officer, file_name, sha256, probe, answers, answered_by) = 0),
+    CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
+)
+;
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
+;
+CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
+;
+CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
+;
+ALTER TABLE clip ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE ON clip TO streife_app
+;
+CREATE TABLE clip_gap (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    source UUID NOT NULL,
+    camera TEXT NOT NULL,
+    first BIGINT NOT NULL,
+    last BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    last_seen_at TIMESTAMP WITH TIME ZONE,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_clip_gap PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_gap_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym),
+    CONSTRAINT ck_clip_gap_span CHECK (first <= last)
+)
+;
+ALTER TABLE clip_gap ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_gap USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON clip_gap TO streife_app
+;
+CREATE TABLE clip_gap_filled (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    camera TEXT NOT NULL,
+    camera_seq BIGINT NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_clip_gap_filled PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_gap_filled_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym)
+)
+;
+CREATE INDEX ix_clip_gap_filled_camera ON clip_gap_filled (town, camera, camera_seq)
+;
+ALTER TABLE clip_gap_filled ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_gap_filled USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON clip_gap_filled TO streife_app
 ;
 CREATE TABLE person (
     town UUID NOT NULL,
@@ -1140,6 +1348,135 @@ CREATE POLICY own_town ON shift USING (town = (SELECT nullif(current_setting('ap
 ;
 GRANT SELECT, INSERT, UPDATE ON shift TO streife_app
 ;
+CREATE TABLE evidence_export_item (
+    town UUID NOT NULL,
+    export UUID NOT NULL,
+    clip UUID NOT NULL,
+    number BIGINT NOT NULL,
+    outcome TEXT,
+    CONSTRAINT pk_evidence_export_item PRIMARY KEY (town, export, clip),
+    CONSTRAINT fk_evidence_export_item_town_export FOREIGN KEY(town, export) REFERENCES evidence_export (town, id),
+    CONSTRAINT fk_evidence_export_item_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id),
+    CONSTRAINT ck_evidence_export_item_outcome CHECK (outcome IN ('original', 'deleted', 'withheld'))
+)
+;
+CREATE INDEX ix_evidence_export_item_clip ON evidence_export_item (town, clip)
+;
+ALTER TABLE evidence_export_item ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON evidence_export_item USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (outcome) ON evidence_export_item TO streife_app
+;
+CREATE TABLE training_certificate (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    person UUID NOT NULL,
+    issued_on DATE NOT NULL,
+    valid_until DATE NOT NULL,
+    issuer TEXT NOT NULL,
+    recorded_by UUID NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    withdrawn_by UUID,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_training_certificate PRIMARY KEY (town, id),
+    CONSTRAINT fk_training_certificate_town_person FOREIGN KEY(town, person) REFERENCES person (town, id),
+    CONSTRAINT uq_training_certificate_town_id_person UNIQUE (town, id, person),
+    CONSTRAINT ck_training_certificate_days CHECK (valid_until >= issued_on)
+)
+;
+ALTER TABLE training_certificate ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON training_certificate USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (withdrawn_at, withdrawn_by) ON training_certificate TO streife_app
+;
+CREATE TABLE clip_media (
+    town UUID NOT NULL,
+    clip UUID NOT NULL,
+    position BIGINT NOT NULL,
+    sha256 TEXT,
+    size_bytes BIGINT NOT NULL,
+    type TEXT NOT NULL,
+    media UUID,
+    stored_at TIMESTAMP WITH TIME ZONE,
+    receipt UUID,
+    receipt_sha256 BYTEA,
+    CONSTRAINT pk_clip_media PRIMARY KEY (town, clip, position),
+    CONSTRAINT fk_clip_media_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id)
+)
+;
+ALTER TABLE clip_media ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_media USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (sha256, media, stored_at, receipt, receipt_sha256) ON clip_media TO streife_app
+;
+CREATE TABLE clip_entry (
+    town UUID NOT NULL,
+    clip UUID NOT NULL,
+    source UUID NOT NULL,
+    entry UUID NOT NULL,
+    CONSTRAINT pk_clip_entry PRIMARY KEY (town, clip, source, entry),
+    CONSTRAINT fk_clip_entry_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id)
+)
+;
+ALTER TABLE clip_entry ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_entry USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT ON clip_entry TO streife_app
+;
+CREATE TABLE clip_hold (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    clip UUID NOT NULL,
+    ground TEXT NOT NULL,
+    case_reference TEXT NOT NULL,
+    review_on DATE NOT NULL,
+    note TEXT,
+    placed_by UUID NOT NULL,
+    placed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    released_by UUID,
+    released_at TIMESTAMP WITH TIME ZONE,
+    release_reason TEXT,
+    CONSTRAINT pk_clip_hold PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_hold_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id),
+    CONSTRAINT ck_clip_hold_ground CHECK (ground IN ('danger_prevention', 'criminal_offence', 'regulatory_offence', 'person_request')),
+    CONSTRAINT ck_clip_hold_released CHECK ((released_at IS NULL) = (released_by IS NULL)),
+    CONSTRAINT ck_clip_hold_second_person CHECK (ground <> 'person_request' OR released_by <> placed_by)
+)
+;
+CREATE UNIQUE INDEX uq_clip_hold_standing ON clip_hold (town, clip, ground, case_reference) WHERE released_at IS NULL
+;
+ALTER TABLE clip_hold ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_hold USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (review_on, note, released_by, released_at, release_reason) ON clip_hold TO streife_app
+;
+CREATE TABLE clip_view (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    clip UUID NOT NULL,
+    person UUID NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    until_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    needs_approval BOOLEAN NOT NULL,
+    is_review BOOLEAN NOT NULL,
+    approved_by UUID,
+    approved_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_clip_view PRIMARY KEY (town, id),
+    CONSTRAINT fk_clip_view_town_clip FOREIGN KEY(town, clip) REFERENCES clip (town, id),
+    CONSTRAINT ck_clip_view_second_person CHECK (approved_by IS NULL OR approved_by <> person)
+)
+;
+ALTER TABLE clip_view ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON clip_view USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (approved_by, approved_at) ON clip_view TO streife_app
+;
 CREATE TABLE role_grant (
     town UUID NOT NULL,
     id UUID NOT NULL,
@@ -1271,6 +1608,61 @@ END
 $$
 ;
 CREATE TRIGGER camera_zone AFTER UPDATE ON zone FOR EACH ROW EXECUTE FUNCTION check_camera_zone()
+;
+CREATE TABLE camera_assignment (
+    town UUID NOT NULL,
+    id UUID NOT NULL,
+    camera TEXT NOT NULL,
+    person UUID NOT NULL,
+    certificate UUID NOT NULL,
+    since_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    until_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    assigned_by UUID NOT NULL,
+    assigned_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_by UUID,
+    CONSTRAINT pk_camera_assignment PRIMARY KEY (town, id),
+    CONSTRAINT fk_camera_assignment_town_camera FOREIGN KEY(town, camera) REFERENCES camera (town, pseudonym),
+    CONSTRAINT fk_camera_assignment_town_certificate_person FOREIGN KEY(town, certificate, person) REFERENCES training_certificate (town, id, person),
+    CONSTRAINT ck_camera_assignment_span CHECK (until_at >= since_at)
+)
+;
+CREATE INDEX ix_camera_assignment_since ON camera_assignment (town, camera, since_at)
+;
+ALTER TABLE camera_assignment ENABLE ROW LEVEL SECURITY
+;
+CREATE POLICY own_town ON camera_assignment USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
+;
+GRANT SELECT, INSERT, UPDATE (until_at, ended_by) ON camera_assignment TO streife_app
+;
+CREATE FUNCTION check_certificate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.until_at > NEW.since_at AND NOT EXISTS (
+        SELECT FROM training_certificate c WHERE c.town = NEW.town AND c.id = NEW.certificate
+        AND NEW.since_at >= c.issued_on::timestamp AT TIME ZONE 'Europe/Berlin'
+        AND NEW.until_at <= least((c.valid_until + 1)::timestamp AT TIME ZONE 'Europe/Berlin', c.withdrawn_at)
+        FOR SHARE
+    ) THEN
+        RAISE EXCEPTION 'no valid training certificate' USING ERRCODE = 'check_violation',
+            CONSTRAINT = 'ck_camera_assignment_certificate', TABLE = 'camera_assignment';
+    END IF;
+    RETURN NEW;
+END $$
+;
+CREATE TRIGGER certificate AFTER INSERT OR UPDATE ON camera_assignment FOR EACH ROW EXECUTE FUNCTION check_certificate()
+;
+CREATE FUNCTION check_assignments() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.withdrawn_at IS NOT NULL AND EXISTS (
+        SELECT FROM camera_assignment a WHERE a.town = NEW.town AND a.certificate = NEW.id
+        AND a.until_at > a.since_at AND a.until_at > NEW.withdrawn_at
+    ) THEN
+        RAISE EXCEPTION 'assignments outlive the certificate' USING ERRCODE = 'check_violation',
+            CONSTRAINT = 'ck_camera_assignment_certificate', TABLE = 'training_certificate';
+    END IF;
+    RETURN NEW;
+END $$
+;
+CREATE TRIGGER assignments AFTER UPDATE ON training_certificate FOR EACH ROW EXECUTE FUNCTION check_assignments()
 ;
 CREATE TABLE line_point (
     town UUID NOT NULL,

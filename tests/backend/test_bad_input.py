@@ -54,6 +54,7 @@ VALUES = [
 NEW_ID = str(uuid7())
 #: These take several of the values, and then they do what they are for.
 CREATE = ("openEnrolment", "addPerson", "makeReport", "openIncident", "addUnit", "noticeEmergency", "addSite")
+REVIEW = str(datetime.now(UTC).date() + timedelta(days=30))
 VALID: dict[str, dict[str, Any]] = {
     "signIn": {"login": "anna", "password": "x" * 12, "town": "t"},
     "addPerson": {"login": "neu", "name": "Neu", "call_sign": "Neu", "password": "x" * 12},
@@ -91,6 +92,22 @@ VALID: dict[str, dict[str, Any]] = {
         "interval_s": 60, "keys": [], "nak_address": "L0A0", "token_sha256": "0" * 64, "points": [],
     },
     "changeLine": {"label": "x", "building": NEW_ID, "interval_s": 60, "keys": [], "points": []},
+    "answerClip": {
+        "ground": "protect_officer", "facts": "x", "place_kind": "public", "announced": "announced",
+        "decided_by": "wearer", "base": 0,
+    },
+    "correctClip": {"started_at": "2026-03-01T12:00:00Z", "evidence": "x"},
+    "placeHold": {"ground": "criminal_offence", "case_reference": "x", "review_on": REVIEW},
+    "reviewHold": {"review_on": REVIEW, "reason": "x"},
+    "releaseHold": {"reason": "x"},
+    "openView": {"reason": "x"},
+    "confirmCamera": {"kind": "bodycam"},
+    "recordCertificate": {
+        "person": str(uuid7()), "issued_on": "2026-01-01", "valid_until": "2027-01-01", "issuer": "x",
+    },
+    "assignCamera": {
+        "person": str(uuid7()), "since": "2026-03-01T12:00:00Z", "until": "2099-03-02T12:00:00Z",
+    },
     "exchange": {"incarnation": 1, "app": "t", "schema": 1, "now": "2026-01-01T00:00:00.000Z", "last_seq": 0},
 }  # fmt: skip
 

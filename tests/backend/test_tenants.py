@@ -1,6 +1,7 @@
 """A town sees nothing of another town: held by the database itself, asked in plain SQL under the application's role."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,11 +15,16 @@ from backend.identity.service import token_hash
 from sync.exchange import WireMedia
 from tests.backend.buildings.house import House, patrol, signal
 from tests.backend.conftest import new_town
+from tests.backend.evidence.conftest import make_town
 from tests.backend.test_bad_input import VALID
 from tests.backend.test_rights import code_of, routes
 from tests.backend.world import World
 
 Tables = dict[str, list[str]]
+#: Operations on ids of clips and cameras that take a body.
+OF_CLIPS = (
+    "answerClip", "correctClip", "placeHold", "reviewHold", "releaseHold", "openView", "confirmCamera", "assignCamera",
+)  # fmt: skip
 
 #: What belongs to the server and to no town.
 OF_THE_SERVER = {"history", "sweep"}
@@ -61,6 +67,13 @@ def foreign(http, server, tmp_path_factory) -> World:
     house.tell(again)
     house.tell({"sender": "1234", "state": "online", "at": signal()["received_at"]}, kind="link.changed")
     patrol(house)
+    town = make_town(world)
+    clip = town.dock.bring()
+    town.dock.send("clip.gap", {"camera": "cam-1", "first": 4, "last": 6, "cause": "unknown"})
+    town.dock.send("clip.gap_filled", {"camera": "cam-1", "camera_seq": 5})
+    assert town.answer(clip, keep={"ground": "criminal_offence", "case_reference": "1 Js 1/26"}).status_code == 200
+    assert town.post(town.officer, f"/clips/{clip}/views", {"reason": "Bericht"}).status_code == 201
+    town.delete_due(datetime.now(UTC))
     return world
 
 
@@ -152,6 +165,8 @@ def test_without_a_town_nothing_is_seen(app, foreign: World) -> None:
 def test_another_towns_rows_are_not_seen_in_any_table(app, owner, foreign: World) -> None:
     filled = {table for table in towns_tables(owner) if count(owner, table, foreign.town)}
     assert {"person", "source", "journal_entry", "journal_private", "offence", "feed", "task", "lease"} <= filled
+    assert {"clip", "clip_media", "clip_hold", "clip_view", "clip_gap", "clip_gap_filled", "deletion_clock"} <= filled
+    assert {"camera", "camera_assignment", "camera_docking", "training_certificate"} <= filled
     set_town(app, uuid7())
     for table in towns_tables(app):
         assert 0 == count(app, table) == count(app, table, foreign.town), table
@@ -402,6 +417,8 @@ def test_ids_of_another_town_open_nothing_at_any_route(http, owner, foreign: Wor
             ("log_record", "id"), ("catalogue_import", "id"), ("media", "id"), ("incident", "id"), ("alarm", "id"),
             ("unit", "id"), ("shift", "id"), ("emergency", "id"), ("zone", "id"), ("point", "id"), ("line", "id"),
             ("job", "id"),
+            ("clip", "id"), ("camera", "id"),
+            ("clip_hold", "id"), ("clip_view", "id"), ("training_certificate", "id"), ("camera_assignment", "id"),
         )
         for (found,) in owner.execute(
             sql.SQL("SELECT {} FROM {} WHERE town = {} LIMIT 2").format(
@@ -418,6 +435,7 @@ def test_ids_of_another_town_open_nothing_at_any_route(http, owner, foreign: Wor
         "closeIncident", "reopenIncident", "addNote", "beginShift", "setUnitStatus", "stepEmergency", "closeAlarm",
         "shelveAlarm", "changeZone", "changePoint", "changeLine",
     )}  # fmt: skip
+    bodies |= {name: VALID[name] for name in OF_CLIPS}
     device = world.machine().lease() | {
         "tus-resumable": "1.0.0", "upload-offset": "0", "content-type": "application/offset+octet-stream",
     }  # fmt: skip

@@ -48,10 +48,12 @@ def story() -> Story:
     story = Story(5)
     story.founded()
     dock = story.dock()
-    clips = [Clip(dock, "cam-a", number, b"%d" % number) for number in range(RECORDS // 3 - 2)]
+    clips = []
+    for number in range(RECORDS // 3 - 2):
+        clips.append(Clip(dock, "cam-a", number, b"%d" % number))
+        story.wait(minutes=2)
     dock.sealed()
     for clip in clips:
-        clip.started_at += clip.camera_seq * (clip.delete_at - clip.started_at) / 14 / 86_400 / 100
         dock.admit(clip.entry)
     for clip in clips:
         clip.received()

@@ -26,10 +26,20 @@ class Dock:
     state: Path
     cameras: list[Path]
     options: list[str] = field(default_factory=list)
+    code: str = CODE
 
     def command(self, *more: str) -> list[str]:
         places = [part for camera in self.cameras for part in ("--camera", str(camera))]
-        given = ["--server", self.address, "--code", CODE, "--state", str(self.state), "--allow-unencrypted", "--json"]
+        given = [
+            "--server",
+            self.address,
+            "--code",
+            self.code,
+            "--state",
+            str(self.state),
+            "--allow-unencrypted",
+            "--json",
+        ]
         return [sys.executable, "-m", "bodycam_dock", *given, *places, *self.options, *more]
 
     def once(self, *, timeout: float = 120) -> tuple[int, list[dict]]:

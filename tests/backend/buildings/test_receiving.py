@@ -203,8 +203,13 @@ def test_a_gateways_hour_is_kept(house: House) -> None:
 
 def fallback(signal_id: str | None, **changes) -> dict:
     at = format_instant(datetime.now(UTC))
-    signals = [] if signal_id is None else [signal_id]
-    return {"signals": signals, "reason": "no_verdict", "at": at, "is_heard": True, "tries": 1} | changes
+    return {
+        "signals": [signal_id] if signal_id else [],
+        "reason": "no_verdict",
+        "at": at,
+        "is_heard": True,
+        "tries": 1,
+    } | changes
 
 
 def test_a_fallback_that_was_called_stands_at_its_alarm_and_incident(house: House) -> None:
@@ -214,8 +219,9 @@ def test_a_fallback_that_was_called_stands_at_its_alarm_and_incident(house: Hous
     (again,) = house.alarms()
     assert ("fallback fallback_unheard", 1, "raised") == (again["flags"], again["count"], again["state"])
     notes = house.get(f"/v1/incidents/{alarm['incident']}")["notes"]
-    text_ = "Rückfallebene des Gateways ausgelöst (keine Antwort des Servers)"
-    assert {text_, f"{text_}, aber nicht gehört"} == {one["text"] for one in notes}
+    why = "der Server antwortete nicht binnen 10 s."
+    heard = ("gehört", "NICHT gehört (1 Versuche)")
+    assert {f"Rückfallebene des Gebäudes ausgelöst, {how}: {why}" for how in heard} == {one["text"] for one in notes}
 
 
 def test_a_fallback_without_its_signal_is_a_p1_itself(house: House) -> None:

@@ -15,9 +15,11 @@ from random import Random
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.cli import main
 from backend.evidence import package, verify
 from backend.log import note, rules
 from backend.log.canonical import canonical
@@ -297,3 +299,11 @@ def _spoil(value: dict, random: Random, odd: list) -> None:
         value[key] = b64encode(verify._encode(public).encode()).decode()
     else:
         value[key] = random.choice(odd)
+
+
+def test_the_command_line_verifies_as_the_file_does(tmp_path: Path) -> None:
+    story = standard()
+    path = story.build().write(tmp_path)
+    for arguments, code in (([], 0), (["--root", story.root.spki_sha256.hex()], 0), (["--root", "00" * 32], 1)):
+        done = CliRunner().invoke(main, ["verify", str(path), *arguments, "--json"])
+        assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (code, "red" if code else "green")
