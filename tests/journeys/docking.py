@@ -106,21 +106,25 @@ def town_in(folder: Path) -> Iterator[Town]:
 def night(town: Town, dock: Dock, card: CameraCard, *, kills: int, seed: int) -> Night:
     """The card is emptied into the town, however often somebody kills; more clips come while kills are left."""
     rng, began = random.Random(seed), time.monotonic()
+    away = card.folder.with_name("away")
+    card.folder.rename(away)
+    assert 0 == dock.once()[0], "the dock is enrolled, before anybody kills"
+    away.rename(card.folder)
     done = Night({path.name: path.read_bytes() for path in card.clips()})
     over = threading.Event()
     watching = threading.Thread(target=_watch, args=(town, card, done, over))
     watching.start()
-    process = dock.start()
+    process = dock.start_working()
     try:
         while done.kills.total() < kills:
-            time.sleep(rng.uniform(0.3, 4.0))
+            time.sleep(rng.uniform(0.0, 2.0))
             if not card.clips():
-                done.originals |= {path.name: path.read_bytes() for path in fill(card, 2)}
+                done.originals |= {path.name: path.read_bytes() for path in fill(card, 3)}
             target = rng.choice(TARGETS)
             done.kills[target] += _kill(town, process, target)
-            if process.poll() is not None:
+            if target == "dock":
                 process.communicate()
-                process = dock.start()
+                process = dock.start_working()
     finally:
         process.kill()
         process.communicate()
@@ -193,6 +197,7 @@ def report(town: Town, dock: Dock, done: Night) -> dict[str, object]:
         "erased": kinds["clip.erased"],
         "erased_at_server": erased,
         "gaps": kinds["clip.gap"],
+        "docked": kinds["camera.docked"],
         "entries": len(entries),
         "acknowledged": state.acked,
         "verdicts": dict(verdicts),
