@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
@@ -401,3 +402,29 @@ def test_two_docks_on_one_folder_do_not_work(dock: Dock, town, card) -> None:
         process.kill()
     assert 1 == done.returncode
     assert "läuft schon" in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "rotten"])
+def test_a_spool_file_that_is_damaged_is_copied_from_the_card_again(dock: Dock, town, card, damage: str) -> None:
+    paths = fill(card, 2)
+    originals = digests(paths)
+    town.faults = [lambda town, request, serve: httpx.Response(503)] * 200
+    with dock.start() as process:
+        wait_for(lambda: len(town.bodies("clip.recorded")) == 2, 60)
+        process.kill()
+    town.faults.clear()
+    spooled = min((dock.state / "spool").iterdir())
+    match damage:
+        case "gone":
+            spooled.unlink()
+        case "short":
+            os.truncate(spooled, 100)
+        case "rotten":
+            data = bytearray(spooled.read_bytes())
+            data[len(data) // 2] ^= 1
+            spooled.write_bytes(data)
+    code, told = dock.once()
+    assert 0 == code, told
+    assert 1 == len(events(told, "spool_mended"))
+    assert all(town.content(digest) is not None for digest in originals)
+    assert [] == card.clips()

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -117,7 +118,7 @@ def night(town: Town, dock: Dock, card: CameraCard, *, kills: int, seed: int) ->
     process = dock.start_working()
     try:
         while done.kills.total() < kills:
-            time.sleep(rng.uniform(0.0, 2.0))
+            time.sleep(rng.uniform(0.0, rng.choice((1.0, 6.0))))
             if not card.clips():
                 done.originals |= {path.name: path.read_bytes() for path in fill(card, 3)}
             target = rng.choice(TARGETS)
@@ -175,8 +176,9 @@ def report(town: Town, dock: Dock, done: Night) -> dict[str, object]:
         entries, state = journal.entries(limit=-1), journal.state()
         kinds = Counter(entry.kind for entry in entries)
         with town.sessions.begin() as session:
-            verdicts = Counter(session.scalars(select(JournalEntryRow.verdict)))
-            clips = session.scalars(select(ClipRow)).all()
+            ours = JournalEntryRow.source == UUID(state.source)
+            verdicts = Counter(session.scalars(select(JournalEntryRow.verdict).where(ours)))
+            clips = session.scalars(select(ClipRow).where(ClipRow.source == UUID(state.source))).all()
             receipts = sum(_holds(town, session, journal, state.source, clip) for clip in clips)
             stored = session.scalars(select(MediaRow).where(MediaRow.state == "stored")).all()
             files = {row.sha256: row.id for row in stored}
@@ -192,6 +194,7 @@ def report(town: Town, dock: Dock, done: Night) -> dict[str, object]:
         "clips": len(done.originals),
         "recorded": kinds["clip.recorded"],
         "at_server": len(clips),
+        "duplicates": sum(clip.duplicate_of is not None for clip in clips),
         "right_bytes": sum(described),
         "receipts": receipts,
         "erased": kinds["clip.erased"],
