@@ -93,8 +93,8 @@ def kill_at_random(dock: Dock, town, card: CameraCard, *, kills: int, seed: int)
     looking.start()
     try:
         for _ in range(kills):
-            with dock.start() as process:
-                time.sleep(rng.uniform(0.5, 1.6))
+            with dock.start_working() as process:
+                time.sleep(rng.uniform(0.0, 1.2))
                 process.kill()
         finish(dock, card)
     finally:
