@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -94,12 +95,9 @@ def may_run(session: Session, tick: Tick, *, now: datetime) -> bool:
     too early cannot be brought back.
     """
     town: UUID = session.info["town"]
-    row = session.get(DeletionClockRow, (town,), with_for_update=True)
-    if row is None:
-        session.add(
-            DeletionClockRow(town=town, wall_at=tick.wall, mono_ms=tick.mono_ms, boot=tick.boot, is_waiting=False)
-        )
-        return True
+    first = {"town": town, "wall_at": tick.wall, "mono_ms": tick.mono_ms, "boot": tick.boot, "is_waiting": False}
+    session.execute(upsert(DeletionClockRow).values(first).on_conflict_do_nothing())
+    row = session.get_one(DeletionClockRow, (town,), with_for_update=True)
     last = Tick(wall=row.wall_at, mono_ms=row.mono_ms, boot=row.boot)
     if row.is_waiting:
         if work.is_waiting(session, "deletion_waits", town):

@@ -38,6 +38,12 @@ test("an entry without effect names device, number and reason", () => {
   expect(sentence("entry_rejected", { label: "Telefon 3", seq: 17, code: "brand_new" })).toContain("Kürzel brand_new");
 });
 
+test("a gap names its camera and numbers", () => {
+  expect(sentence("clip_gap", { camera: "cam-1", first: 4, last: 6 })).toBe("Kamera cam-1: Nr. 4 bis 6 fehlen");
+  expect(sentence("clip_gap", { camera: "cam-1", first: 4, last: 4 })).toBe("Kamera cam-1: Nr. 4 fehlt");
+  expect(say("deletion_waits", {}).title).toBe("Löschung wartet: Uhr ist gesprungen");
+});
+
 test("an unknown kind is shown and not hidden", () => {
   expect(say("brand_new", {}).title).toBe("Aufgabe „brand_new“");
   expect(groupOf("brand_new")).toBe("eintrag");

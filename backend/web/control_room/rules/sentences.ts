@@ -8,7 +8,7 @@ export interface Said {
 }
 
 /** Groups of kinds, as the filter above the list offers them. */
-export const GROUPS = ["tatbestand", "betrag", "kennzeichen", "zeit", "eintrag", "geraet"] as const;
+export const GROUPS = ["tatbestand", "betrag", "kennzeichen", "zeit", "eintrag", "geraet", "aufnahme"] as const;
 export type Group = (typeof GROUPS)[number];
 
 export const GROUP_NAMES: Readonly<Record<Group, string>> = {
@@ -18,6 +18,7 @@ export const GROUP_NAMES: Readonly<Record<Group, string>> = {
   zeit: "Tatzeit",
   eintrag: "Eintrag ohne Wirkung",
   geraet: "Gerät",
+  aufnahme: "Aufnahme",
 };
 
 interface Kind {
@@ -96,6 +97,15 @@ function plate(facts: Facts): string {
     : "Das Unterscheidungszeichen vorn ist nicht bekannt";
 }
 
+const camera = (facts: Facts): string => `Kamera ${text(facts, "camera") ?? "?"}`;
+const clip = (facts: Facts): string => `${camera(facts)}, Aufnahme Nr. ${text(facts, "camera_seq") ?? "?"}`;
+
+function gap(facts: Facts): string {
+  const [first, last] = [text(facts, "first") ?? "?", text(facts, "last") ?? "?"];
+  const which = first === last ? `Nr. ${first} fehlt` : `Nr. ${first} bis ${last} fehlen`;
+  return `${camera(facts)}: ${which}`;
+}
+
 const KINDS: Readonly<Record<string, Kind>> = {
   unknown_tbnr: {
     group: "tatbestand",
@@ -151,6 +161,67 @@ const KINDS: Readonly<Record<string, Kind>> = {
     title: "Gerät neu angemeldet, Schlüssel verloren",
     mark: "neu angemeldet",
     say: (facts) => `${device(facts)} führt ein neues Journal; nicht Gesendetes kann fehlen`,
+  },
+  camera_unknown: {
+    group: "geraet",
+    title: "Unbekannte Kamera bestätigen",
+    mark: "neue Kamera",
+    say: (facts) => `${camera(facts)} war zum ersten Mal an einem Dock; ihre Aufnahmen sind verwahrt`,
+  },
+  camera_serial_differs: {
+    group: "geraet",
+    title: "Kamera mit anderer Seriennummer",
+    mark: "Seriennummer",
+    say: (facts) => `${camera(facts)}: die Seriennummer ist eine andere als bisher`,
+  },
+  clip_gap: { group: "aufnahme", title: "Aufnahmen fehlen", mark: "Lücke", say: gap },
+  clip_no_officer: {
+    group: "aufnahme",
+    title: "Niemandem zugeordnet",
+    mark: "ohne Person",
+    say: (facts) => `${clip(facts)}: die Kamera war zu Beginn niemandem zugeteilt`,
+  },
+  clip_contradicts: {
+    group: "aufnahme",
+    title: "Dieselbe Nummer, anderer Inhalt",
+    mark: "Widerspruch",
+    say: (facts) => `${clip(facts)}: zwei Docks brachten verschiedene Dateien; beide sind verwahrt`,
+  },
+  clip_pre_recorded: {
+    group: "aufnahme",
+    title: "Voraufzeichnung gefunden",
+    mark: "gesperrt",
+    say: (facts) => `${clip(facts)}: gesperrt, niemand sieht sie an`,
+  },
+  erased_without_receipt: {
+    group: "aufnahme",
+    title: "Kamera ohne unsere Quittung geleert",
+    mark: "ohne Quittung",
+    say: (facts) => `${clip(facts)}: das Dock nannte eine Quittung, die nicht unsere ist`,
+  },
+  hold_review_due: {
+    group: "aufnahme",
+    title: "Löschsperre prüfen",
+    mark: "Prüfung fällig",
+    say: (facts) => `Prüfung war fällig am ${germanDay(text(facts, "review_on") ?? "")}; bis dahin bleibt sie gesperrt`,
+  },
+  chunk_list_contradicts_digest: {
+    group: "aufnahme",
+    title: "Datei widerspricht ihrer Prüfsumme",
+    mark: "Prüfsumme",
+    say: () => "Die Teile stimmen, die ganze Datei nicht; Dock prüfen",
+  },
+  clip_overdue: {
+    group: "aufnahme",
+    title: "Löschung überfällig",
+    mark: "überfällig",
+    say: (facts) => `${clip(facts)}: die Löschfrist ist seit über einer Stunde vorbei`,
+  },
+  deletion_waits: {
+    group: "aufnahme",
+    title: "Löschung wartet: Uhr ist gesprungen",
+    mark: "Uhr gesprungen",
+    say: () => "Bitte die Uhr des Servers prüfen; mit dem Erledigen läuft die Löschung weiter",
   },
 };
 

@@ -17,6 +17,9 @@ import { Elsewhere } from "./Elsewhere.tsx";
 /** Beyond a heartbeat and its delay the age is worth a word. */
 const LATE_MS = 12_000;
 
+/** Feed scopes that are audiences of tasks (`backend/work/rules.py`). */
+const AUDIENCES = ["office", "admin", "evidence", "privacy"] as const;
+
 const NAMES: Readonly<Record<Area, string>> = { aufgaben: "Aufgaben", anzeigen: "Anzeigen" };
 const moment = computed(() => momentOf(new Date(now.value)));
 const tasks = computed(() => (board.value === null ? null : sum(board.value.counts.tasks)));
@@ -24,7 +27,7 @@ const offences = computed(() => board.value?.counts.offences ?? null);
 
 export function Frame({ me }: { readonly me: Me }) {
   const hasOffice = me.scopes.includes("office");
-  const hasTasks = hasOffice || me.scopes.includes("admin");
+  const hasTasks = AUDIENCES.some((scope) => me.scopes.includes(scope));
   const { area } = place.value;
   return (
     <>

@@ -102,9 +102,16 @@ function Nothing({ group, me }: { readonly group: boolean; readonly me: Me }) {
   );
 }
 
+const SETTLES: Readonly<Record<string, Me["roles"][number]>> = {
+  office: "clerk",
+  admin: "admin",
+  evidence: "custodian",
+  privacy: "dpo",
+};
+
 /** As the server's `work/rules.py`: whoever sees a task need not be the one who settles it. */
 function maySettle(task: Task, me: Me): boolean {
-  return me.roles.includes(task.audience === "admin" ? "admin" : "clerk");
+  return me.roles.includes(SETTLES[task.audience] ?? "clerk");
 }
 
 interface Listed {
