@@ -840,7 +840,7 @@ def read_record(envelope: object, place: str, index: int, report: Report) -> Opt
         public = canonical(payload)
         if not has_plain_keys(public):
             raise Malformed("Feldname")
-    except Malformed as error:
+    except (Malformed, RecursionError) as error:
         report.add("record_not_canonical", place, str(error)[:80])
         with suppress(ValueError, RecursionError):
             loose = json.loads(payload)
