@@ -119,6 +119,7 @@ EXCEPTIONS = {
     ("backend/evidence/gathering.py", "backend.log.tables"): "and records with their places in the log",
     ("backend/evidence/gathering.py", "backend.media.storage"): "the store out of which originals are read",
     ("backend/identity/town_keys.py", "backend.log.canonical"): "`Json`: the type of what `log.service.record` takes",
+    ("backend/evidence/camera_routes.py", "backend.server"): "as above: the record key",
     ("backend/evidence/camera_routes.py", "backend.evidence.cameras"): "a part of the slice's service",
     ("backend/exchange/settling.py", "backend.identity.tables"): "as admission",
     ("backend/exchange/changes.py", "backend.feed.queries"): "the feed is read for a device as for a screen",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from backend.errors import BadInput, DeadlinePassed, SecondPersonNeeded, StaleBase
 from backend.evidence import rules
-from backend.evidence.clips import answers_of, as_line, due, locked, record, step, tell
+from backend.evidence.clips import answers_of, as_line, class_members, due, locked, record, step, tell
 from backend.evidence.holding import keep
 from backend.evidence.rules import Event
 from backend.evidence.tables import CameraRow, ClipEntryRow, ClipRow
@@ -82,21 +82,11 @@ def _answered(
     clip.answers_rev += 1
     if clip_class is not ClipClass.DWELLING:
         clip.reviewed_by = clip.reviewed_at = None
-    public, private = _class_members(clip), {"answers": to_builtins(answers)}
+    public, private = class_members(clip), {"answers": to_builtins(answers)}
     record(session, actor, "clip.classified", clip.id, public, private=private, key=key, now=now)
     if answers.keep is not None:
         keep(session, actor, clip, answers.keep, key=key, now=now)
     tell(session, clip)
-
-
-def _class_members(clip: ClipRow) -> dict[str, Json]:
-    """What a record about the clip's class says."""
-    return {
-        "class": clip.class_,
-        "rule": clip.rule,
-        "delete_at": format_instant(clip.delete_at),
-        "answers_rev": clip.answers_rev,
-    }
 
 
 def correct(
@@ -140,7 +130,7 @@ def reviewed(session: Session, actor: Actor, clip_id: UUID, *, key: SourceKey, n
         raise SecondPersonNeeded
     if clip.reviewed_at is None:
         clip.reviewed_by, clip.reviewed_at = actor.person, now
-        public = _class_members(clip) | {"is_reviewed": True}
+        public = class_members(clip) | {"is_reviewed": True}
         record(session, actor, "clip.classified", clip.id, public, key=key, now=now)
         tell(session, clip)
     return as_line(clip)

@@ -19,6 +19,7 @@ from backend.evidence.wire import (
     NewCertificate,
 )
 from backend.fields import Actor
+from backend.server import Server
 
 
 @get(
@@ -43,11 +44,11 @@ def list_cameras(sessions: Sessions) -> list[Camera]:
     responses=problems(400, 401, 403, 404, 409, 413, 415),
 )
 def confirm_camera(
-    camera_id: FromPath[UUID], data: ConfirmCamera, actor: Actor, sessions: Sessions, now: datetime
+    camera_id: FromPath[UUID], data: ConfirmCamera, actor: Actor, sessions: Sessions, server: Server, now: datetime
 ) -> Camera:
     """Say what a camera is, or retire it; an unknown one is kept until then."""
     with sessions.begin() as session:
-        return cameras.confirm(session, actor, camera_id, data, now=now)
+        return cameras.confirm(session, actor, camera_id, data, key=server.record_key, now=now)
 
 
 @get(

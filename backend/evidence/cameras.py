@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from backend.errors import AlreadyDone, BadInput, CameraTaken, CameraUnconfirmed, ForeignId, NoCertificate, NotFound
 from backend.evidence import rules
-from backend.evidence.clips import answers_of, due, tell
+from backend.evidence.clips import answers_of, class_members, due, record, tell
 from backend.evidence.rules import Event
 from backend.evidence.tables import AssignmentRow, CameraRow, CertificateRow, ClipRow
 from backend.evidence.wire import (
@@ -24,10 +24,11 @@ from backend.evidence.wire import (
 )
 from backend.fields import Actor, PersonId, uuid7
 from backend.identity import service as identity
+from sync.keys import SourceKey
 
 
-def confirm(session: Session, actor: Actor, id: UUID, data: ConfirmCamera, *, now: datetime) -> Camera:
-    """A person said what the camera is; clips that wait get the class and deadline of its kind.
+def confirm(session: Session, actor: Actor, id: UUID, data: ConfirmCamera, *, key: SourceKey, now: datetime) -> Camera:
+    """A person said what the camera is; its clips get the class and deadline of its kind, each with a record.
 
     Raises:
         NotFound: no such camera.
@@ -45,16 +46,18 @@ def confirm(session: Session, actor: Actor, id: UUID, data: ConfirmCamera, *, no
         identity.record(session, actor, "camera.confirmed", camera.id, {"camera": camera.pseudonym}, now=now)
         session.flush()
         for clip in session.scalars(select(ClipRow).where(ClipRow.camera == camera.pseudonym).with_for_update()):
-            _settle_kind(session, clip, data.kind)
+            _settle_kind(session, actor, clip, data.kind, key, now)
     return as_camera(camera)
 
 
-def _settle_kind(session: Session, clip: ClipRow, kind: str) -> None:
+def _settle_kind(session: Session, actor: Actor, clip: ClipRow, kind: str, key: SourceKey, now: datetime) -> None:
     """The camera of this clip is no longer unknown; what is deleted stays as it is."""
     if rules.after(ClipState(clip.state), Event.ANSWER, is_held=clip.holds > 0) is None:
         return
     clip_class = rules.classify(kind, answers_of(clip))
-    clip.class_, (clip.delete_at, clip.rule) = clip_class, due(clip, clip_class)
+    if clip_class != clip.class_:
+        clip.class_, (clip.delete_at, clip.rule) = clip_class, due(clip, clip_class)
+        record(session, actor, "clip.classified", clip.id, class_members(clip), key=key, now=now)
     clip.findings = " ".join(one for one in clip.findings.split() if one != ClipFinding.UNKNOWN_CAMERA)
     tell(session, clip)
 

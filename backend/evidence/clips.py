@@ -18,6 +18,7 @@ from backend.feed.service import Leaving
 from backend.fields import SOFTWARE, Actor, PersonId, uuid7
 from backend.log import service as log
 from backend.log.canonical import Json
+from sync.entry import format_instant
 from sync.keys import SourceKey
 
 #: The feed scope of custodians, and of all who read every clip's data.
@@ -71,6 +72,16 @@ def answers_of(row: ClipRow) -> Answers | None:
 def findings_of(row: ClipRow) -> frozenset[ClipFinding]:
     """What a custodian has to know."""
     return frozenset(map(ClipFinding, row.findings.split()))
+
+
+def class_members(clip: ClipRow) -> dict[str, Json]:
+    """What a record about the clip's class says."""
+    return {
+        "class": clip.class_,
+        "rule": clip.rule,
+        "delete_at": format_instant(clip.delete_at),
+        "answers_rev": clip.answers_rev,
+    }
 
 
 def record(

@@ -1,18 +1,20 @@
 """Receiving the body of one PATCH: gathered to pieces, each durable before anybody is told (design/evidence.md 6).
 
- network ──gather──► piece ──thread: compare, write, fdatasync, commit──► durable offset ──► the answer
-                      └── meanwhile the next piece is gathered; a third one stays unread in the network
+ network ──gather──► piece ──thread: compare──► ──thread: write, fdatasync──► ──thread: commit──► durable ──► answer
+                      └── meanwhile the next pieces are gathered, compared, written, each after the one before
 
 Only gathering runs in the event loop; hashing, writing and the database run in threads of their own.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final
+from mmap import mmap
+from typing import Final, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import structlog
@@ -35,33 +37,46 @@ from backend.media.storage import DamagedObject, Folder
 from backend.media.uploading import Begun, Sent
 
 logger = structlog.get_logger()
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
-#: Pieces of 4 MiB that a process holds at once; others wait unread (design/evidence.md 6).
-BUFFERS: Final = 8
+#: Pieces of 4 MiB that a process holds at once; others wait unread. Three keep one upload going at full speed, and
+#: design/evidence.md 6 allows eight, but at 16 uploads those took 15 MiB more and were no faster.
+BUFFERS: Final = 4
 #: Pieces of files without a list: 1 MiB each, so that slow phones never take the docks' buffers.
 SMALL_BUFFERS: Final = 8
 #: Threads that hash and write; more would only wait for each other on the disk.
 THREADS: Final = 4
+#: Pieces of one request that are compared, written and committed while the next is gathered.
+AHEAD: Final = 3
 #: Without a byte for so long a request is ended.
 STALL_S: Final = 20.0
+#: The same where others wait for the buffer that it holds.
+WANTED_S: Final = 5.0
 #: How often a request that goes on asks whether its source still may (ours; a revocation stops it by then).
 ASK_AGAIN_S: Final = 10.0
 
 
 class Pool:
-    """Buffers of one size, reused: fresh memory would cost a quarter of the time of writing it."""
+    """Buffers of one size, each on pages of its own; reused, as fresh memory costs a quarter of the writing."""
 
     def __init__(self, size: int, most: int) -> None:
         self._size = size
-        self._free: list[bytearray] = []
+        self._free: list[mmap] = []
         self._turns = asyncio.Semaphore(most)
+        #: How many wait for one.
+        self.waiting = 0
 
-    async def take(self) -> bytearray:
+    async def take(self) -> mmap:
         """A buffer that is nobody else's, once one is free."""
-        await self._turns.acquire()
-        return self._free.pop() if self._free else bytearray(self._size)
+        self.waiting += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self.waiting -= 1
+        return self._free.pop() if self._free else mmap(-1, self._size)
 
-    def give_back(self, buffer: bytearray) -> None:
+    def give_back(self, buffer: mmap) -> None:
         """Others may have it. In the event loop only."""
         self._free.append(buffer)
         self._turns.release()
@@ -170,7 +185,8 @@ class Incoming:
         self._checksum, self._may_go_on = checksum, may_go_on
         self._pool = receiver.listed if begun.chunks is not None else receiver.unlisted
         self._tail, self._durable = begun.tail, begun.offset
-        self._writing: asyncio.Future[None] | None = None
+        #: Pieces on their way to the disk, oldest first; each waits for the one before.
+        self._under_way: deque[Piece] = deque()
         self._limit: asyncio.Timeout | None = None
         self._asked_at = time.monotonic()
         self._is_replaced = False
@@ -183,10 +199,10 @@ class Incoming:
 
     def close(self) -> None:
         """The file is closed once nothing is written to it any more."""
-        if self._writing is None or self._writing.done():
-            self._begun.part.close()
+        if self._under_way:
+            self._under_way[-1].durable.add_done_callback(lambda _: self._begun.part.close())
         else:
-            self._writing.add_done_callback(lambda _: self._begun.part.close())
+            self._begun.part.close()
 
     async def take(self, body: Body, length: int | None) -> int:
         """Every whole piece of the body is durable; up to which offset.
@@ -213,15 +229,16 @@ class Incoming:
         gathered = self._begun.offset
         while await body.has_more():
             if gathered == self._begun.offset + most:
-                await self._written()
+                await self._written(0)
                 raise TooLarge(max_bytes=most)
             room = min(self._piece_room(gathered), self._begun.offset + most - gathered)
             buffer = await self._pool.take()
             try:
                 size = await body.fill(memoryview(buffer)[:room])
+                await self._check_end(body, most)
                 is_kept = size == room or (self._begun.chunks is None and not (body.is_cut and self._checksum))
                 if is_kept:
-                    await self._written()
+                    await self._written(AHEAD - 1)
                     await self._check_allowed()
             except BaseException:
                 self._pool.give_back(buffer)
@@ -229,48 +246,67 @@ class Incoming:
             if not is_kept:
                 self._pool.give_back(buffer)
                 break
-            self._hand_over(buffer, gathered, size)
+            before, piece = self._under_way[-1] if self._under_way else None, Piece()
+            piece.durable = asyncio.create_task(self._keep(piece, buffer, gathered, size, before))
+            piece.durable.add_done_callback(_seen)
+            self._under_way.append(piece)
             gathered += size
-        await self._written()
+        await self._written(0)
         if gathered == self._begun.offset and not body.is_cut and not body.is_empty:
             raise NotAPiece(field="", detail="a file with a list comes in pieces of 4 MiB, or up to its end")
+
+    async def _check_end(self, body: Body, most: int) -> None:
+        """A body with a checksum has ended with its one piece."""
+        if self._checksum is not None and await body.has_more():
+            raise TooLarge(max_bytes=most)
 
     def _piece_room(self, offset: int) -> int:
         return rules.piece_end(offset, self._begun.size, is_listed=self._begun.chunks is not None) - offset
 
-    def _hand_over(self, buffer: bytearray, offset: int, size: int) -> None:
-        """A thread makes the piece durable; its buffer is free after that, whatever becomes of the request."""
+    async def _written(self, most: int) -> None:
+        """At most so many pieces are still under way; the failure of an older one is raised."""
+        while len(self._under_way) > most:
+            await asyncio.shield(self._under_way[0].durable)
+            self._under_way.popleft()
 
-        def give_back(done: asyncio.Future[None]) -> None:
-            self._pool.give_back(buffer)
-            done.exception()  # it was seen by whoever still waits; nobody else needs to hear of it
-
-        loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(self._threads, self._keep, memoryview(buffer)[:size], offset)
-        self._writing.add_done_callback(give_back)
-
-    async def _written(self) -> None:
-        """The piece that was handed over is durable, or its failure is raised."""
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
-
-    def _keep(self, data: memoryview, offset: int) -> None:
-        """The piece is compared, written and committed; in a thread.
+    async def _keep(self, piece: "Piece", buffer: mmap, offset: int, size: int, before: "Piece | None") -> None:
+        """The piece is durable, after the one before it; its buffer is free, whatever becomes of the request.
 
         With a list its bytes are the right ones, whoever writes them, so it is written before the row's lock is
-        taken. Without one nobody vouches for them: there the row says first that this request is still the writer.
+        taken, and while the piece before is committed. Without one nobody vouches for them: there the row says first
+        that this request is still the writer.
         """
-        self._compare(data, offset)
-        end, now = offset + len(data), datetime.now(UTC)
-        if self._begun.chunks is not None:
-            self._tail = self._begun.part.write(offset, data, self._tail)
-            with self._sessions.begin() as session:
-                self._advance(session, end, now)
-        else:
-            with self._sessions.begin() as session:
-                self._advance(session, end, now)
-                self._begun.part.write(offset, data, self._tail)
+        data = memoryview(buffer)[:size]
+        try:
+            await self._in_thread(self._compare, data, offset)
+            if self._begun.chunks is None:
+                await _after(before)
+                await self._in_thread(self._write_locked, data, offset)
+                return
+            if before is not None:
+                await before.written.wait()
+            tail = await self._in_thread(self._begun.part.write, offset, data, self._tail)
+            self._tail = tail
+        finally:
+            self._pool.give_back(buffer)
+            piece.written.set()
+        await _after(before)
+        await self._in_thread(self._commit, offset + size, tail)
+
+    def _write_locked(self, data: memoryview, offset: int) -> None:
+        end = offset + len(data)
+        with self._sessions.begin() as session:
+            self._advance(session, end, self._tail)
+            self._begun.part.write(offset, data, self._tail)
         self._durable = end
+
+    def _commit(self, end: int, tail: bytes) -> None:
+        with self._sessions.begin() as session:
+            self._advance(session, end, tail)
+        self._durable = end
+
+    async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     def _compare(self, data: memoryview, offset: int) -> None:
         chunks = self._begun.chunks
@@ -281,8 +317,9 @@ class Incoming:
             logger.warning("upload_wrong_bytes", media=str(self._begun.id), offset=offset)
             raise WrongBytes(offset=offset)
 
-    def _advance(self, session: Session, end: int, now: datetime) -> None:
-        if self._is_replaced or not uploading.advance(session, self._begun, end, self._tail, now=now):
+    def _advance(self, session: Session, end: int, tail: bytes) -> None:
+        now = datetime.now(UTC)
+        if self._is_replaced or not uploading.advance(session, self._begun, end, tail, now=now):
             raise WriterReplaced
 
     async def _check_allowed(self) -> None:
@@ -296,10 +333,32 @@ class Incoming:
         """Ends the request when the network was silent for too long."""
         while True:
             await asyncio.sleep(STALL_S / 20)
-            since = body.waiting_since
-            if since is not None and time.monotonic() - since >= STALL_S and self._limit is not None:
+            since, most = body.waiting_since, WANTED_S if self._pool.waiting else STALL_S
+            if since is not None and time.monotonic() - since >= most and self._limit is not None:
                 self._limit.reschedule(0)
                 return
+
+
+class Piece:
+    """A piece on its way to the disk."""
+
+    durable: "asyncio.Task[None]"
+
+    def __init__(self) -> None:
+        #: It is in the file, or never will be.
+        self.written = asyncio.Event()
+
+
+async def _after(before: Piece | None) -> None:
+    """The piece before is durable; raises what kept it from that."""
+    if before is not None:
+        await asyncio.shield(before.durable)
+
+
+def _seen(task: "asyncio.Task[None]") -> None:
+    """A failure is raised to whoever waits; where the request has ended before, nobody needs to hear of it."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _begin(folder: Folder, sessions: Sessions, actor: Actor, id: UUID, offset: int) -> Begun | None:

@@ -57,7 +57,7 @@ class MediaRow(Base):
     described_at: Mapped[datetime | None]
 
 
-@of_town("SELECT", "INSERT", "UPDATE (durable_offset, writer, tail, expires_at)", "DELETE")
+@of_town("SELECT", "INSERT", "UPDATE (object, durable_offset, writer, tail, expires_at)", "DELETE")
 class MediaUploadRow(Base):
     """An upload that is not finished. What `durable_offset` says is on disk before the row says it."""
 

@@ -786,7 +786,7 @@ ALTER TABLE media_upload ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON media_upload USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT, UPDATE (durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
+GRANT SELECT, INSERT, UPDATE (object, durable_offset, writer, tail, expires_at), DELETE ON media_upload TO streife_app
 ;
 CREATE TABLE catalogue_entry (
     town UUID NOT NULL,

@@ -13,6 +13,7 @@ BENCHMARKS = {
     "exchange": "10,000 Einträge durch den Austausch, neben PouchDB 9 mit express-pouchdb 4.2",
     "feed": "16 Schreiber mit Pausen: verpasste Änderungen und Verzug, mit Gegenprobe",
     "verify": "10.000 Aufzeichnungen eines Beweispakets prüfen, ganzer Prozess",
+    "upload": "1 GiB hochladen, geprüft und dauerhaft, neben @tus/server 2.4.5 und nginx; Speicher bei 16 zugleich",
     "log": "Einträge je Sekunde durch den Nummerierer, Neustart und Beweise bei 1 Mio. Blättern",
 }
 

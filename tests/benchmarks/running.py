@@ -1,6 +1,7 @@
 """A server as `streife up` runs it, in a temporary state folder, on a database that keeps what it acknowledges."""
 
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from backend.identity.wire import NewEnrolment, NewPerson
 from backend.local import processes
 from backend.local.child import Child, end_together
 from backend.local.installation import Installation
-from backend.local.state import State, is_free
+from backend.local.state import State
 from backend.server import Server
 from backend.settings import from_environment
 from sync.client import Client
@@ -92,6 +93,12 @@ class Running:
         return total
 
 
+def free_port() -> int:
+    """A port that is nobody's now."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
 @contextmanager
 def running(*names: str) -> Iterator[Running]:
     """The named processes of an installation (`api`, `worker`, `beat`) run while the block lasts."""
@@ -100,7 +107,7 @@ def running(*names: str) -> Iterator[Running]:
         folder = Path(temporary)
         installation = Installation(State.open(folder / "state"))
         with installation.running_database():
-            port = next(p for p in range(18080, 18180) if is_free(p))
+            port = free_port()
             children = [
                 Child(spec, folder / f"{spec.name}.log", {}, print)
                 for spec in installation.specs("127.0.0.1", port)

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from backend.evidence import deleting
 from backend.evidence.rules import Tick
@@ -165,6 +165,15 @@ class Town:
         """One run of the deletion, as the sweep does it."""
         server, sessions = self.world.server, self.world.sessions
         return deleting.run(sessions, server.receiver.folder, tick(now), key=server.record_key, now=now)
+
+
+def records(town: Town, clip: UUID) -> list[tuple[str, dict]]:
+    """Kind and public part of each record about the clip, in order."""
+    with town.world.sessions.begin() as session:
+        rows = session.execute(
+            text("SELECT kind, public FROM log_record WHERE subject = :clip ORDER BY position"), {"clip": str(clip)}
+        )
+        return [(row.kind, msgspec.json.decode(row.public)) for row in rows]
 
 
 def tick(now: datetime) -> Tick:

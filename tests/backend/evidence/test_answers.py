@@ -3,28 +3,18 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from msgspec import json
 from sqlalchemy import select, text
 
 from backend.evidence.tables import ClipRow
 from backend.fields import Role
 from sync.entry import format_instant
-from tests.backend.evidence.conftest import ANSWERS, Dock, Town, new_officer
+from tests.backend.evidence.conftest import ANSWERS, Dock, Town, new_officer, records
 
 HOLD = {"ground": "criminal_offence", "case_reference": "12 Js 345/26"}
 
 
 def in_days(days: int) -> str:
     return str((datetime.now(UTC) + timedelta(days=days)).date())
-
-
-def records(town: Town, clip) -> list[tuple[str, dict]]:
-    """Kind and public part of each record about the clip, in order."""
-    with town.world.sessions.begin() as session:
-        rows = session.execute(
-            text("SELECT kind, public FROM log_record WHERE subject = :clip ORDER BY position"), {"clip": str(clip)}
-        )
-        return [(row.kind, json.decode(row.public)) for row in rows]
 
 
 def second_officer(town: Town):

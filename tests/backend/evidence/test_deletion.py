@@ -25,8 +25,8 @@ from backend.work.tables import TaskRow
 from sync.entry import format_instant, genesis_hash
 from sync.envelope import pre_authentication
 from sync.keys import verify
-from tests.backend.evidence.conftest import PIECE, Dock, Town, docked, tick
-from tests.backend.evidence.test_answers import HOLD, in_days, records
+from tests.backend.evidence.conftest import PIECE, Dock, Town, docked, records, tick
+from tests.backend.evidence.test_answers import HOLD, in_days
 
 DATA = b"Film" * 1000
 DAY = timedelta(days=1)

@@ -13,7 +13,7 @@ from backend.evidence.tables import CameraRow, ClipMediaRow, ClipRow
 from backend.fields import Role, uuid7
 from sync.entry import format_instant, media_commitment
 from sync.envelope import opened
-from tests.backend.evidence.conftest import PIECE, Dock, Town, docked
+from tests.backend.evidence.conftest import PIECE, Dock, Town, docked, records
 from tests.backend.exchange.conftest import Sender
 
 
@@ -283,6 +283,8 @@ def test_a_vehicles_clip_goes_at_the_end_of_the_next_day(town: Town) -> None:
     assert 200 == answer.status_code, answer.text
     row = town.row(clip)
     assert ("vehicle_unclassified", "R12", "no_officer") == (row.class_, row.rule, row.findings)
+    kind, public = records(town, clip)[-1]
+    assert ("clip.classified", "R12", format_instant(row.delete_at)) == (kind, public["rule"], public["delete_at"])
     later = town.row(town.dock.record(b"x", camera="car-1", number=2))
     assert ("vehicle_unclassified", "R12") == (later.class_, later.rule)
     again = town.post(town.admin, f"/cameras/{camera['id']}/confirm", {"kind": "bodycam"})

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.exchange import applying, arrivals, reading
@@ -18,6 +19,7 @@ from backend.exchange.wire import Kind, Received
 from backend.fields import SOFTWARE, Actor, SourceId, TownId, uuid7
 from backend.log import service as log
 from backend.media import service as media
+from backend.media.tables import MediaRow
 from backend.media.wire import Arrived
 from sync.bodies import EntryBody
 from sync.exchange import WireMedia
@@ -42,10 +44,18 @@ class File:
     entry: str
     data: bytes
     type: str = "image/jpeg"
+    #: What the entry says of it, where that is a lie.
+    claimed: str = ""
 
     @property
     def sha256(self) -> str:
-        return sha256(self.data).hexdigest()
+        return self.claimed or sha256(self.data).hexdigest()
+
+    @property
+    def id(self) -> UUID:
+        with self.world.sessions.begin() as session:
+            row = MediaRow
+            return session.scalars(select(row.id).where(row.entry == UUID(self.entry))).one()
 
     def named(self, **changes: str) -> dict[str, str]:
         """Headers of a POST."""
@@ -86,14 +96,14 @@ def photo_of(world: World, phone: Phone, data: bytes | None = None, **changes: A
 
 
 class Filed(EntryBody, frozen=True, kw_only=True):
-    """Body of the kind `file.probe`: the chunk list of its one file, hex; none where it is empty."""
+    """Body of the kind `file.probe`: the chunk list of its one file, hex, if it has one."""
 
-    chunks: str = ""
+    chunks: str | None = None
 
 
 def _expect(session: Session, actor: Actor, received: Received, body: Filed) -> None:
     for one in received.media:
-        chunks = bytes.fromhex(body.chunks) if body.chunks or not one.size else None
+        chunks = bytes.fromhex(body.chunks) if body.chunks is not None else None
         media.expect(
             session, source=received.source, entry=received.id, media=one, chunks=chunks, now=received.received_at
         )
@@ -129,15 +139,21 @@ class Dock:
     sender: Sender
 
     def file(
-        self, data: bytes, *, chunks: bytes | None = None, is_listed: bool = True, kind: str = "file.probe"
+        self,
+        data: bytes,
+        *,
+        chunks: bytes | None = None,
+        is_listed: bool = True,
+        kind: str = "file.probe",
+        claimed: str = "",
     ) -> File:
-        """A file that an admitted entry names; `chunks` is a list that lies."""
+        """A file that an admitted entry names; `chunks` and `claimed` are a list and a digest that lie."""
         listed = b"".join(sha256(data[i : i + PIECE]).digest() for i in range(0, len(data), PIECE))
         body = {"chunks": (listed if chunks is None else chunks).hex()} if is_listed else {}
-        named = WireMedia(sha256=sha256(data).hexdigest(), size=len(data), type="video/mp4")
+        named = WireMedia(sha256=claimed or sha256(data).hexdigest(), size=len(data), type="video/mp4")
         entry = self.sender.entry(body, kind=kind, v=1, media=(named,))
         assert [] == self.sender.send(entry.seq)["verdicts"]
-        return File(self.sender.world, self.sender.headers, entry.id, data, "video/mp4")
+        return File(self.sender.world, self.sender.headers, entry.id, data, "video/mp4", claimed)
 
 
 @pytest.fixture
