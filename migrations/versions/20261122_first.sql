@@ -423,9 +423,9 @@ CREATE TABLE media (
     CONSTRAINT ck_media_size CHECK (size >= 0)
 )
 ;
-CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
-;
 CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
 ;
 ALTER TABLE media ENABLE ROW LEVEL SECURITY
 ;
@@ -525,9 +525,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
-;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -641,11 +641,11 @@ CREATE TABLE clip (
     CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 )
 ;
-CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
 ;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
 ;
-CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
+CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
 ;
 ALTER TABLE clip ENABLE ROW LEVEL SECURITY
 ;
