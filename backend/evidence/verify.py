@@ -527,8 +527,9 @@ class Zip:
         expected = local_header(member)
         start = one.offset + len(expected)
         if self._at(one.offset, len(expected)) != expected:
+            inner = _shown(self._at(one.offset + _LOCAL.size, local[9])) if local else name
             if not report.has("zip_not_stored", name):
-                report.add("zip_header_mismatch", name)
+                report.add("zip_header_mismatch", name, f"im Dateikopf {inner}" if inner != name else "")
             if local and start + one.size != following:
                 start = one.offset + _LOCAL.size + local[9] + local[10]
         end = start + one.packed

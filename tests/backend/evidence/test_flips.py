@@ -44,7 +44,9 @@ def is_found_and_named(data: bytes, at: int, bit: int, part: str, path: Path) ->
         in_directory = at >= file.start_dir
     own = part.partition("/")[2]
     return any(
-        names(one.place, part) or one.detail == f"früher {own}" or (in_directory and one.place == verify.DIRECTORY)
+        names(one.place, part)
+        or one.detail in (f"früher {own}", f"im Dateikopf {part}")
+        or (in_directory and one.place == verify.DIRECTORY)
         for one in findings
     )
 
