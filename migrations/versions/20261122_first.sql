@@ -844,9 +844,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
-;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
