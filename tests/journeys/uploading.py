@@ -228,7 +228,7 @@ def attempt(
             line.send(data[offset:end])
             status, _ = line.answer()
             line.close()
-            assert status in (204, 507, 0), status
+            assert status in (204, 460, 507, 0), status
             stands = town.offset(address)
         return stands, 0
     line = Line(dock, address, offset, length)
