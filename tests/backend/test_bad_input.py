@@ -53,7 +53,16 @@ VALUES = [
 ]  # fmt: skip
 NEW_ID = str(uuid7())
 #: These take several of the values, and then they do what they are for.
-CREATE = ("openEnrolment", "addPerson", "makeReport", "openIncident", "addUnit", "noticeEmergency", "addSite", "openCase")
+CREATE = (
+    "openEnrolment",
+    "addPerson",
+    "makeReport",
+    "openIncident",
+    "addUnit",
+    "noticeEmergency",
+    "addSite",
+    "openCase",
+)
 REVIEW = str(datetime.now(UTC).date() + timedelta(days=30))
 VALID: dict[str, dict[str, Any]] = {
     "signIn": {"login": "anna", "password": "x" * 12, "town": "t"},
