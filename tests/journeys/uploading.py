@@ -183,9 +183,10 @@ def run(town: Town, rng: random.Random, folder: Path, faults: list[str]) -> None
         fault = pending.pop() if pending else ""
         told.faults[fault or "none"] += 1
         stands, sent = attempt(town, rng, address, data, offset, end, fault)
-        if stands < offset and not (may_begin_anew and stands == 0):
+        begins_anew = may_begin_anew and stands == 0 < offset
+        if stands < offset and not begins_anew:
             told.taken_back += 1
-        resent = max(0, offset + sent - stands)
+        resent = 0 if begins_anew else max(0, offset + sent - stands)
         if one_body:
             told.resent_one_body = max(told.resent_one_body, resent)
         else:
