@@ -1553,9 +1553,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE INDEX ix_lease_source ON lease (town, source, person)
-;
 CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
+;
+CREATE INDEX ix_lease_source ON lease (town, source, person)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
