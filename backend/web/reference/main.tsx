@@ -3,6 +3,7 @@ import "@kern-ux/native/dist/kern.css";
 import "../look/fonts.css";
 import "../look/tokens.css";
 import "../look/base.css";
+import "../look/entry.css";
 import "../look/office.css";
 import "../look/reference.css";
 import { render } from "preact";

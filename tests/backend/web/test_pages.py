@@ -43,9 +43,9 @@ def test_the_pages_stay_small_and_hold_nothing_inline(built: Path) -> None:
 
 def test_the_pages_read_only_what_the_api_describes() -> None:
     described = json.loads(text())["components"]["schemas"]
-    source = (WEB / "api" / "wire.ts").read_text("utf-8")
+    source = "".join(path.read_text("utf-8") for path in sorted((WEB / "api").glob("wire*.ts")))
     read = re.findall(r"export interface (\w+)[^{]*\{\n(.*?)\n\}", source, re.DOTALL)
-    assert {"Me", "Board", "Task", "CloseTask", "OffenceLine", "FeedPage"} <= {name for name, _ in read}
+    assert {"Me", "Board", "Task", "CloseTask", "OffenceLine", "FeedPage", "DeskBoard", "Alarm", "NewJob"} <= {name for name, _ in read}
     for name, body in read:
         members = set(re.findall(r"^  readonly (\w+)\??:", body, re.MULTILINE))
         assert members <= set(described[name]["properties"]), name
@@ -191,7 +191,7 @@ def test_signing_out_ends_the_session_on_the_server(screen: Screen) -> None:
 @pytest.mark.parametrize(
     ("role", "login", "sentence"),
     [
-        (Role.DISPATCHER, "leitstelle", "Die Seite der Leitstelle gibt es in dieser Version noch nicht."),
+        (Role.GUARD, "wache-1", "Die Seite für den Sicherheitsdienst gibt es in dieser Version noch nicht."),
         (Role.OFFICER, "streife-1", "Sie erfassen Anzeigen mit dem Telefon."),
     ],
 )
@@ -242,7 +242,7 @@ def test_the_list_stays_short_and_the_counters_true_when_many_come(screen: Scree
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_on_any_screen(screens: Screens, town: Town, node_modules: Path, theme: str) -> None:
     town.person("sb-14", "Sachbearbeitung SB-14", Role.CLERK)
-    town.person("leitstelle", "leitstelle", Role.DISPATCHER)
+    town.person("wache-1", "wache-1", Role.GUARD)
     town.record({"street": "Markt", "amount_cents": None}, {"street": "Markt", "plate": "???"})
     screen = screens.new(theme)
     axe = (node_modules / "axe-core" / "axe.min.js").read_text("utf-8")
@@ -266,7 +266,7 @@ def test_axe_finds_nothing_on_any_screen(screens: Screens, town: Town, node_modu
     expect(screen.page.get_by_text("Festgestellt von")).to_be_visible()
     looks_sound("Anzeige")
     screen.page.get_by_role("button", name="Abmelden").click()
-    screen.sign_in("leitstelle")
+    screen.sign_in("wache-1")
     looks_sound("Ihre Rolle")
     screen.open("/reference/")
     expect(screen.page.locator("#closeTask")).to_be_visible()

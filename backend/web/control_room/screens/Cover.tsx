@@ -1,21 +1,29 @@
-// Abdeckung: eine veraltete Anzeige sieht nie ruhig aus. Nichts scheint durch; was offen war, bleibt darunter erhalten.
+// Abdeckung der Leitstelle: was zuletzt bekannt war und wie es ohne Bildschirm weitergeht.
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { sum } from "../rules/board.ts";
-import { clockOf, count, dateOf, stopwatch } from "../rules/format.ts";
-import { board, provedAt, staleMs, tries } from "../state/live.ts";
+import { clockOf, stopwatch } from "../../shared/format.ts";
+import { provedAt, staleMs, tries } from "../../shared/line.ts";
+import { Prio } from "../../look/Mark.tsx";
+import { INCIDENT_STATES, kindOf, MEANINGS, partsOf } from "../rules/words.ts";
+import { desk, rows, units } from "../state/live.ts";
+
+const PHONES: readonly (readonly [string, string])[] = [
+  ["Polizei", "110"],
+  ["Feuerwehr, Rettungsdienst", "112"],
+];
+/** Most units that fit beside the P1. */
+const UNITS = 8;
 
 export function Cover() {
   const head = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
     head.current?.focus();
-    // Who was typing goes on typing.
     return () => requestAnimationFrame(() => before instanceof HTMLElement && before.focus());
   }, []);
-  const last = new Date(provedAt.value);
-  const counts = board.value?.counts;
+  const out = units.value.filter(({ job }) => job !== null).slice(0, UNITS);
+  const urgent = rows.value?.urgent ?? [];
   return (
-    <div class="st-cover" role="alertdialog" aria-modal="true" aria-labelledby="getrennt" aria-describedby="getrennt-was">
+    <div class="st-cover cr-cover" role="alertdialog" aria-modal="true" aria-labelledby="getrennt" aria-describedby="getrennt-was">
       <header>
         <h1 id="getrennt" ref={head} tabIndex={-1}>
           KEINE VERBINDUNG
@@ -24,34 +32,63 @@ export function Cover() {
           seit <b>{stopwatch(staleMs.value)}</b>
         </p>
         <p class="st-lead" id="getrennt-was">
-          Diese Anzeige ist veraltet und darum verdeckt. Neue Anzeigen und Aufgaben kommen hier nicht an; was Telefone
-          senden, geht nicht verloren. Sie müssen nichts neu eingeben: Sobald der Server antwortet, geht es hier weiter.
+          Diese Anzeige ist veraltet und darum verdeckt. Alarme kommen hier nicht an. Arbeiten Sie über Funk und Telefon.
           {tries.value > 0 && ` Neuer Versuch läuft, Nr.\u00a0${tries.value}.`}
         </p>
       </header>
-      <section>
-        <h2>
-          Letzter bekannter Stand: {dateOf(last)}, {clockOf(last)}
-        </h2>
-        {counts === undefined ? (
-          <p>Noch nichts geladen.</p>
-        ) : (
-          <dl>
-            <div>
-              <dt>offene Aufgaben</dt>
-              <dd>{count(sum(counts.tasks))}</dd>
-            </div>
-            <div>
-              <dt>Anzeigen heute</dt>
-              <dd>{count(counts.today)}</dd>
-            </div>
-            <div>
-              <dt>Anzeigen insgesamt</dt>
-              <dd>{count(counts.offences)}</dd>
-            </div>
-          </dl>
-        )}
-      </section>
+      <div class="cr-cover-two">
+        <section>
+          <h2>Letzter bekannter Stand {clockOf(new Date(provedAt.value))}, offene P1</h2>
+          {urgent.length === 0 ? (
+            <p>{desk.value === null ? "Noch nichts geladen." : "Keine."}</p>
+          ) : (
+            <ul>
+              {urgent.map((row) => (
+                <li key={row.id}>
+                  <Prio of={1} />
+                  <span>{row.no}</span>
+                  <span class="st-cut">
+                    {row.what} · {partsOf(row.place).where}
+                  </span>
+                  <b>{stateOf(row.id)}</b>
+                </li>
+              ))}
+            </ul>
+          )}
+          {out.length > 0 && (
+            <>
+              <h2>Im Einsatz</h2>
+              <ul class="cr-out">
+                {out.map(({ unit, incident }) => (
+                  <li key={unit.id}>
+                    <b>{unit.call_sign}</b>
+                    <span class="st-cut">
+                      {MEANINGS[unit.status]}
+                      {incident !== null && ` · ${incident.no} ${kindOf(incident.kind)}, ${partsOf(incident.place).where}`}
+                    </span>
+                  </li>
+                ))}
+              </ul>
+            </>
+          )}
+        </section>
+        <section class="cr-phones">
+          <h2>Telefon</h2>
+          <ul>
+            {PHONES.map(([name, number]) => (
+              <li key={number}>
+                <span>{name}</span>
+                <b>{number}</b>
+              </li>
+            ))}
+          </ul>
+        </section>
+      </div>
     </div>
   );
+}
+
+function stateOf(id: string): string {
+  const incident = desk.value?.incident.get(id);
+  return incident === undefined ? "nicht angenommen" : INCIDENT_STATES[incident.state];
 }

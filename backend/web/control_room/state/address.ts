@@ -1,40 +1,48 @@
-// Selection and filter stand in the address: `#anzeigen?nur=befund&id=…`. Back, forward and a bookmark work.
-import { signal } from "@preact/signals";
+// What is open in the middle, and the theme of the desk: both stand in the address.
+import { computed } from "@preact/signals";
+import { go, place } from "../../shared/address.ts";
 
-export const AREAS = ["aufgaben", "anzeigen"] as const;
-export type Area = (typeof AREAS)[number];
+export type Opened =
+  | { readonly is: "incident" | "alarm" | "report" | "task"; readonly id: string }
+  | { readonly is: "help" | "report_form" };
 
-export interface Place {
-  readonly area: Area;
-  /** Which rows are shown; empty: all. */
-  readonly only: string;
-  /** The row that is open, or empty. */
-  readonly id: string;
+const LETTERS = { e: "incident", a: "alarm", m: "report", t: "task" } as const;
+
+/** Null: the calm screen. */
+export const opened = computed<Opened | null>(() => {
+  const { id } = place.value;
+  if (id === "hilfe") return { is: "help" };
+  if (id === "meldung") return { is: "report_form" };
+  const [letter, rest] = [id[0], id.slice(2)];
+  if (letter === undefined || !(letter in LETTERS) || rest === "") return null;
+  return { is: LETTERS[letter as keyof typeof LETTERS], id: rest };
+});
+
+export const isLight = computed(() => place.value.only === "hell");
+
+export function open(what: Opened | null): void {
+  go({ area: "leitstelle", id: what === null ? "" : addressOf(what) });
 }
 
-/** Where an address leads; what it does not know leads to the tasks. */
-export function placeOf(hash: string): Place {
-  const [name = "", query = ""] = hash.replace(/^#/, "").split("?");
-  const values = new URLSearchParams(query);
-  return {
-    area: AREAS.find((area) => area === name) ?? "aufgaben",
-    only: values.get("nur") ?? "",
-    id: values.get("id") ?? "",
-  };
+function addressOf(what: Opened): string {
+  switch (what.is) {
+    case "help":
+      return "hilfe";
+    case "report_form":
+      return "meldung";
+    case "incident":
+      return `e-${what.id}`;
+    case "alarm":
+      return `a-${what.id}`;
+    case "report":
+      return `m-${what.id}`;
+    case "task":
+      return `t-${what.id}`;
+    default:
+      return what satisfies never;
+  }
 }
 
-/** The address of a place. */
-export function hashOf({ area, only, id }: Place): string {
-  const values = new URLSearchParams({ ...(only && { nur: only }), ...(id && { id }) }).toString();
-  return `#${area}${values && `?${values}`}`;
-}
-
-export const place = signal<Place>(placeOf(location.hash));
-addEventListener("hashchange", () => (place.value = placeOf(location.hash)));
-
-/** Changes the place; opening and closing a row adds no step to "back". */
-export function go(change: Partial<Place>): void {
-  const next = { ...place.value, ...change };
-  history.replaceState(null, "", hashOf(next));
-  place.value = next;
+export function turnLight(): void {
+  go({ area: "leitstelle", only: isLight.value ? "" : "hell" });
 }

@@ -1,171 +1,162 @@
-// The one store of the screen and its line to the server: board, then hints, and a pull after each
-// (design/control-room.md, section 5). No screen fetches lists for itself.
-import { computed, signal } from "@preact/signals";
-import { createParser } from "eventsource-parser";
-import { ask, call, Refusal } from "../../api/client.ts";
-import type { Board as Sent, FeedPage } from "../../api/wire.ts";
-import { apply, begin, type Board } from "../rules/board.ts";
-import { dayOf } from "../rules/format.ts";
-import { ended } from "./session.ts";
+// The one store of the control room and its line to the server: board, then the feed; beside it the P1, read whole.
+import { computed, effect, signal } from "@preact/signals";
+import { call } from "../../api/client.ts";
+import type { Board } from "../../api/wire.ts";
+import type { DeskBoard, DeskPage, DeskThings, OpenAlarms } from "../../api/wire_desk.ts";
+import { follow as followLine, type Hint, isCovered, now, pause, proved } from "../../shared/line.ts";
+import { apply, begin, type Desk, withThing, withUrgent } from "../rules/desk.ts";
+import { queue } from "../rules/queue.ts";
+import { units as unitsOf } from "../rules/units.ts";
+import { type Flood, flood as floodOf, soundsAnew, toneOf, waiting as waitingOf } from "../rules/waiting.ts";
+import { once, silence, sound } from "./sound.ts";
 
-/** Silence after which a stream counts as cut: a heartbeat (10 s) and its delay. */
-const SILENCE_MS = 13_000;
-/** Age from which the screen may be stale and is covered. */
-export const COVER_MS = 25_000;
-/** Pause after a pull; nobody reads faster. */
-const PULL_EVERY_MS = 150;
-/** Changes in one pull from which it is a flood, and the time between two paintings then. */
-const FLOOD = 50;
+/** Pause between two readings of the P1, hinted at or not (design/control-room.md 5.4). */
+const URGENT_EVERY_MS = 5000;
+/** Time between two paintings while many pages come. */
 const PAINT_EVERY_MS = 500;
-/** How long a row that came over the line is marked "neu". */
-const NEW_MS = 60_000;
-/** Pause between two boards that were asked for by what came, and age at which counters are read anew. */
-const BOARD_EVERY_MS = 10_000;
+/** Age at which the board is read anew: names, codes. */
 const BOARD_AGE_MS = 3_600_000;
+/** Pause between two boards that a stranger's name asked for. */
+const BOARD_EVERY_MS = 60_000;
 
-/** What the screens show; null until the first board came. */
-export const board = signal<Board | null>(null);
-/** The clock of this screen, each second. After standby it tells the truth, as it counts nothing itself. */
-export const now = signal(Date.now());
-/** When the server last proved that nothing is missing here: a pull, or a heartbeat without a hint. */
-export const provedAt = signal(Date.now());
-/** Tries since the line was cut; 0 while it stands. */
-export const tries = signal(0);
-/** When a row came over the line, for the mark "neu"; only of the last minute. */
-export const arrivals = signal<ReadonlyMap<string, number>>(new Map());
+/** What the screen shows; null until the first board came. */
+export const desk = signal<Desk | null>(null);
+/** The server's clock minus this screen's, in ms. */
+const offset = signal(0);
+/** Unaccepted P1 by the newest hint: may sound before anything was pulled. */
+const hintedP1 = signal(0);
+const people = signal<ReadonlyMap<string, string>>(new Map());
 
-export const staleMs = computed(() => Math.max(0, now.value - provedAt.value));
-export const isCovered = computed(() => staleMs.value >= COVER_MS);
+/** The server's clock. */
+export const serverNow = computed(() => now.value + offset.value);
+export const waiting = computed(() => (desk.value === null ? [] : waitingOf(desk.value)));
+export const flood = signal<Flood | null>(null);
+export const rows = computed(() => (desk.value === null ? null : queue(desk.value, serverNow.value, flood.value !== null)));
+export const units = computed(() => (desk.value === null ? [] : unitsOf(desk.value, serverNow.value)));
+
+/** Who somebody is on this screen: the call sign. */
+export function personName(id: string | null): string {
+  if (id === null) return "";
+  const name = people.value.get(id);
+  if (name === undefined && !strangers.has(id)) {
+    strangers.add(id);
+    isStranger = true;
+  }
+  return name ?? "unbekannt";
+}
+export const unitName = (id: string | null): string => (id && desk.value?.unit.get(id)?.call_sign) || "Streife";
 
 let boardAt = 0;
+/** Somebody stands on the screen whose name only a new board tells. */
+let isStranger = false;
+const strangers = new Set<string>();
+/** Wakes the reading of the P1 before its time. */
+let wake: () => void = () => undefined;
 
 /** Follows the server until `signal` is aborted or the session has ended. */
 export async function follow(signal: AbortSignal): Promise<void> {
-  const ticking = setInterval(tick, 1000);
-  provedAt.value = Date.now();
+  const stop = [sounding(), flooding()];
+  void readUrgent(signal);
   try {
-    while (!signal.aborted) {
-      try {
-        await stream(signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof Refusal && error.status === 401) return ended(error.message);
-        // 409: another history of the database; 410: away for too long. Either way the state is loaded anew.
-        if (error instanceof Refusal && (error.status === 409 || error.status === 410)) boardAt = 0;
-      }
-      tries.value += 1;
-      await pause(Math.min(100 * 2 ** tries.value, 2000) * (0.5 + Math.random() / 2), signal);
-    }
+    await followLine({ pull, isDue, restart: () => (boardAt = 0), hinted }, signal);
   } finally {
-    clearInterval(ticking);
-    board.value = null;
+    for (const one of stop) one();
+    silence();
+    desk.value = null;
     boardAt = 0;
-    arrivals.value = new Map();
+    hintedP1.value = 0;
   }
 }
 
-/** One stream from its opening to its end. */
-async function stream(outer: AbortSignal): Promise<void> {
-  const cut = new AbortController();
-  const signal = AbortSignal.any([outer, cut.signal]);
-  let heardAt = Date.now();
-  // The clock decides and not a timer, which may have slept with the machine.
-  const watch = setInterval(() => Date.now() - heardAt > SILENCE_MS && cut.abort(), 1000);
-  try {
-    const answer = await ask("/v1/live", { signal });
-    if (answer.body === null) return;
-    // What changed before the stream stood was not hinted at.
-    let isHinted = true;
-    const parser = createParser({ onEvent: (event) => (isHinted ||= event.event === "hint") });
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      heardAt = Date.now();
-      parser.feed(value);
-      if (isHinted || isBoardDue()) {
-        isHinted = false;
-        await pull(signal);
-        heardAt = Date.now();
-      }
-      proved();
-    }
-  } finally {
-    clearInterval(watch);
-    cut.abort();
-  }
+function isDue(): boolean {
+  const age = Date.now() - boardAt;
+  return boardAt === 0 || age > BOARD_AGE_MS || (isStranger && age > BOARD_EVERY_MS);
 }
 
-function proved(): void {
-  tries.value = 0;
-  provedAt.value = Date.now();
-  now.value = Date.now();
+function hinted({ p1 }: Hint): void {
+  if (p1 === undefined || p1 === hintedP1.value) return;
+  hintedP1.value = p1;
+  wake();
 }
 
 /** Everything up to now is on the screen. In a flood many pages become one painting. */
-async function pull(signal: AbortSignal): Promise<void> {
-  let state = await current(signal);
+async function pull(signal: AbortSignal): Promise<number> {
+  let cursor = (await current(signal)).cursor;
+  let pages: DeskPage[] = [];
   let paintedAt = Date.now();
   let changes = 0;
   for (;;) {
-    const page = await call<FeedPage>(`/v1/feed?after=${state.cursor}`, { signal });
-    state = apply(state, page, (at) => dayOf(at));
+    const page = await call<DeskPage>(`/v1/feed?after=${cursor}`, { signal });
+    cursor = page.cursor;
+    pages.push(page);
     changes += page.changes.length;
     if (page.more && Date.now() - paintedAt < PAINT_EVERY_MS) continue;
-    if (board.value !== null) mark(board.value, state);
-    board.value = state;
+    // The state may have moved meanwhile by the P1 or by an answer to a command: the pages are put on what stands.
+    for (const one of pages) if (desk.value !== null) show(apply(desk.value, one));
+    pages = [];
     paintedAt = Date.now();
     proved();
-    if (!page.more) return pause(changes > FLOOD ? PAINT_EVERY_MS : PULL_EVERY_MS, signal);
+    if (!page.more) return changes;
   }
 }
 
-/** Whether only a new board tells the truth: none yet, another day, what came said so, or the hour is over. */
-function isBoardDue(): boolean {
-  const standing = board.value;
-  const age = Date.now() - boardAt;
-  if (standing === null || boardAt === 0 || age > BOARD_AGE_MS) return true;
-  return standing.today !== dayOf(new Date()) || (standing.isStale && age > BOARD_EVERY_MS);
-}
-
-/** The state that stands, or a new one where that is due. */
-async function current(signal: AbortSignal): Promise<Board> {
-  const standing = board.value;
-  if (standing !== null && !isBoardDue()) return standing;
-  const sent = begin(await call<Sent>("/v1/board", { signal }));
+async function current(signal: AbortSignal): Promise<Desk> {
+  if (desk.value !== null && !isDue()) return desk.value;
+  const [sent, names] = await Promise.all([
+    call<DeskBoard>("/v1/desk/board", { signal }),
+    call<Board>("/v1/board", { signal }),
+  ]);
+  people.value = new Map(names.people.map((one) => [one.person, one.call_sign]));
+  offset.value = Date.parse(sent.now) - Date.now();
   boardAt = Date.now();
-  if (standing !== null) mark(standing, sent);
-  board.value = sent;
-  return sent;
+  isStranger = false;
+  const made = { ...begin(sent), lastClosed: desk.value?.lastClosed ?? null };
+  hintedP1.value = sent.waiting;
+  desk.value = made;
+  return made;
 }
 
-/** Rows that were not on the screen before have arrived. */
-function mark(before: Board, after: Board): void {
-  const at = Date.now();
-  const known = new Set([...before.lines.keys(), ...before.tasks.map((task) => task.id)]);
-  const fresh = [...after.offences, ...after.tasks].filter((row) => !known.has(row.id));
-  if (fresh.length > 0) arrivals.value = new Map([...recent(at), ...fresh.map((row) => [row.id, at] as const)]);
+function show(next: Desk): void {
+  const before = desk.value;
+  if (before !== null && soundsAnew(before, next)) once(flood.value !== null);
+  desk.value = next;
 }
 
-function recent(at: number): readonly (readonly [string, number])[] {
-  return [...arrivals.value].filter(([, since]) => at - since < NEW_MS);
+/** Puts what a command of ours answered on the screen, before the feed tells it. */
+export function put<T extends keyof DeskThings>(type: T, thing: DeskThings[T]): void {
+  if (desk.value !== null) show(withThing(desk.value, type, thing));
 }
 
-function tick(): void {
-  now.value = Date.now();
-  const marked = recent(now.value);
-  if (marked.length < arrivals.value.size) arrivals.value = new Map(marked);
+/** Beside the feed, which an open transaction may hold back (design/control-room.md 5.4). */
+async function readUrgent(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const woken = new AbortController();
+    wake = () => woken.abort();
+    try {
+      if (desk.value !== null) {
+        const found = await call<OpenAlarms>("/v1/alarms?open=p1", { signal });
+        if (desk.value !== null) show(withUrgent(desk.value, found));
+        hintedP1.value = found.waiting;
+      }
+    } catch {
+      // The line says that the server is away; the next reading comes by itself.
+    }
+    await pause(desk.value === null ? 200 : URGENT_EVERY_MS, AbortSignal.any([signal, woken.signal]));
+  }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    if (ms <= 0 || signal.aborted) return done();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      done();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
+/** What nobody accepted sounds; a covered screen has a sound of its own. */
+function sounding(): () => void {
+  return effect(() => {
+    if (isCovered.value) return sound("covered");
+    sound(desk.value === null ? "none" : toneOf(desk.value, hintedP1.value));
+  });
+}
+
+function flooding(): () => void {
+  return effect(() => {
+    const arrivals = desk.value?.arrivals ?? [];
+    const next = floodOf(flood.peek(), arrivals, serverNow.value);
+    if (next?.count !== flood.peek()?.count || next?.since !== flood.peek()?.since) flood.value = next;
   });
 }

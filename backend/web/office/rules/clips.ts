@@ -1,0 +1,157 @@
+// Clips on the screen: how the feed changes them, how long they stay and why. Pure.
+import type { Answers, ClipLine, EvidenceBoard, Gap, HoldGround } from "../../api/wire_evidence.ts";
+import { dayOf } from "../../shared/format.ts";
+
+export interface Evidence {
+  readonly clips: ReadonlyMap<string, ClipLine>;
+  readonly gaps: readonly Gap[];
+}
+
+/** A change of the feed, as far as it is about clips. */
+export interface ClipChange {
+  readonly op: string;
+  readonly type: string;
+  readonly id: string;
+  readonly body?: unknown;
+}
+
+export function begin(sent: EvidenceBoard): Evidence {
+  return { clips: new Map(sent.clips.map((clip) => [clip.id, clip])), gaps: sent.gaps };
+}
+
+/** The state after changes. What comes twice, or late with an older `rev`, changes nothing; what is deleted leaves. */
+export function apply(before: Evidence, changes: readonly ClipChange[]): Evidence {
+  const about = changes.filter((one) => one.type === "clip");
+  if (about.length === 0) return before;
+  const clips = new Map(before.clips);
+  for (const one of about) {
+    if (one.op !== "put") {
+      clips.delete(one.id);
+      continue;
+    }
+    // `as`: the feed carries a clip as this person's lists show it.
+    const clip = one.body as ClipLine;
+    if ((clips.get(clip.id)?.rev ?? 0) < clip.rev) clips.set(clip.id, clip);
+  }
+  return { ...before, clips };
+}
+
+const FORTNIGHT_MS = 14 * 86_400_000;
+
+/** The law's own words for the rule that sets a deadline. */
+const RULES: Readonly<Record<string, string>> = {
+  R1: "§\u00a015c\u00a0Abs.\u00a04 PolG, 14\u00a0Tage",
+  R4: "§\u00a015c\u00a0Abs.\u00a04 PolG, 14\u00a0Tage",
+  R6: "§\u00a015c\u00a0Abs.\u00a03 PolG, Berufsgeheimnis",
+  R12: "§\u00a015b PolG, bis zum Ende des Folgetags",
+};
+
+export const ruleName = (rule: string): string => RULES[rule] ?? `Regel ${rule}`;
+
+export interface Due {
+  readonly text: string;
+  readonly is: "held" | "late" | "soon" | "calm";
+}
+
+/** How long a clip stays: days in Europe/Berlin, and how near that is. */
+export function dueOf(clip: ClipLine, now: number): Due {
+  if (clip.is_held) return { text: "gesperrt", is: "held" };
+  const at = Date.parse(clip.delete_at);
+  if (at <= now) return { text: "überfällig", is: "late" };
+  const days = Math.round((Date.parse(dayOf(new Date(at))) - Date.parse(dayOf(new Date(now)))) / 86_400_000);
+  if (days === 0) return { text: "heute", is: "late" };
+  if (days === 1) return { text: "morgen", is: "soon" };
+  return { text: `noch ${days}\u00a0Tage`, is: days <= 2 ? "soon" : "calm" };
+}
+
+/** Held ones last, else what goes first. */
+export function firstToGo(one: ClipLine, other: ClipLine): number {
+  return (
+    Number(one.is_held) - Number(other.is_held) ||
+    Date.parse(one.delete_at) - Date.parse(other.delete_at) ||
+    (one.id < other.id ? -1 : 1)
+  );
+}
+
+export const isUnclassified = ({ clip_class: name }: ClipLine): boolean =>
+  name === "unclassified" || name === "vehicle_unclassified";
+
+/** Clips whose officer has not answered, what goes first on top. */
+export const unanswered = (clips: readonly ClipLine[]): readonly ClipLine[] =>
+  clips.filter((clip) => isUnclassified(clip) && clip.state !== "deleting").toSorted(firstToGo);
+
+export interface Counts {
+  readonly today: number;
+  readonly soon: number;
+  readonly unclassified: number;
+  readonly held: number;
+  readonly overdue: number;
+}
+
+export function countsOf(clips: readonly ClipLine[], now: number): Counts {
+  const free = clips.filter((clip) => !clip.is_held);
+  const within = (ms: number): number =>
+    free.filter((clip) => Date.parse(clip.delete_at) > now && Date.parse(clip.delete_at) <= now + ms).length;
+  return {
+    today: free.filter((clip) => dueOf(clip, now).text === "heute").length,
+    soon: within(48 * 3_600_000),
+    unclassified: clips.filter(isUnclassified).length,
+    held: clips.length - free.length,
+    overdue: free.filter((clip) => Date.parse(clip.delete_at) <= now).length,
+  };
+}
+
+export type Filter = "" | "ohne" | "gesperrt" | "quarantaene" | "wohnung";
+
+export function matches(clip: ClipLine, filter: Filter): boolean {
+  switch (filter) {
+    case "":
+      return true;
+    case "ohne":
+      return isUnclassified(clip);
+    case "gesperrt":
+      return clip.is_held;
+    case "quarantaene":
+      return clip.clip_class === "professional_secrecy";
+    case "wohnung":
+      return clip.clip_class === "dwelling";
+    default:
+      return filter satisfies never;
+  }
+}
+
+/** What the camera counted: `cam-1, Nr. 3`. */
+export const nameOf = ({ camera, camera_seq: seq }: ClipLine): string => `${camera}, Nr.\u00a0${seq}`;
+
+/** `2:41` */
+export function lengthOf(ms: number | null): string {
+  if (ms === null) return "unbekannt";
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** The latest day on which a hold has to be looked at again (R3): at most 90 days ahead. */
+export const latestReview = (now: number): string => dayOf(new Date(now + 90 * 86_400_000));
+export const usualReview = (now: number): string => dayOf(new Date(now + 2 * FORTNIGHT_MS));
+
+export type Missing = "facts" | "announcement_note" | "decider" | "decided_by" | "is_urgent_danger" | "case_reference";
+
+/** What the answers lack, as the server's `rules.faults`; and the reference that a hold needs. */
+export function missing(answers: Answers): readonly Missing[] {
+  const lacks: Missing[] = [];
+  const isBlank = (text: string | null | undefined): boolean => (text ?? "").trim() === "";
+  if (isBlank(answers.facts)) lacks.push("facts");
+  if (answers.announced === "imminent_danger" && isBlank(answers.announcement_note)) lacks.push("announcement_note");
+  if (answers.place_kind === "dwelling" && answers.decided_by === "wearer") lacks.push("decided_by");
+  else if (answers.decided_by !== "wearer" && isBlank(answers.decider)) lacks.push("decider");
+  if (answers.place_kind === "dwelling" && !answers.is_urgent_danger) lacks.push("is_urgent_danger");
+  if (answers.keep != null && isBlank(answers.keep.case_reference)) lacks.push("case_reference");
+  return lacks;
+}
+
+export const HOLD_GROUNDS: Readonly<Record<HoldGround, string>> = {
+  regulatory_offence: "Ordnungswidrigkeit verfolgen",
+  criminal_offence: "Straftat verfolgen",
+  danger_prevention: "Gefahr abwehren",
+  person_request: "Antrag der betroffenen Person",
+};
