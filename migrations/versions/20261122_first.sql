@@ -65,13 +65,13 @@ CREATE TABLE alarm (
 ;
 CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
-CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
-;
-CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
-;
 CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
 CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+;
+CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
+;
+CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -109,9 +109,9 @@ CREATE TABLE signal (
     CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
 )
 ;
-CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
-;
 CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
+;
+CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
 ;
 ALTER TABLE signal ENABLE ROW LEVEL SECURITY
 ;
@@ -929,9 +929,9 @@ CREATE TABLE job (
     CONSTRAINT ck_job_state CHECK (state IN ('proposed', 'sent', 'delivered', 'accepted', 'en_route', 'on_scene', 'timed_out', 'declined', 'withdrawn', 'done'))
 )
 ;
-CREATE INDEX ix_job_due ON job (town, due_at) WHERE due_at IS NOT NULL
-;
 CREATE INDEX ix_job_incident ON job (town, incident)
+;
+CREATE INDEX ix_job_due ON job (town, due_at) WHERE due_at IS NOT NULL
 ;
 ALTER TABLE job ENABLE ROW LEVEL SECURITY
 ;
@@ -1106,11 +1106,11 @@ CREATE TABLE clip (
     CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 )
 ;
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
+;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
 ;
 CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
-;
-CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
 ;
 ALTER TABLE clip ENABLE ROW LEVEL SECURITY
 ;
@@ -1338,9 +1338,9 @@ CREATE TABLE shift (
     CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
 )
 ;
-CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
-;
 CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
+;
+CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
 ;
 ALTER TABLE shift ENABLE ROW LEVEL SECURITY
 ;
@@ -1553,9 +1553,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
-;
 CREATE INDEX ix_lease_source ON lease (town, source, person)
+;
+CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;

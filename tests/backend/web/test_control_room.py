@@ -285,7 +285,9 @@ def test_a_deaf_screen_covers_itself_with_the_last_known_p1_and_its_own_sound(
     expect(page.get_by_role("region", name="Ereignisse")).to_contain_text("Panikalarm")
 
 
-def test_two_desks_see_the_same_and_a_second_acceptance_changes_nothing(screens: Screens, room: Screen, desk: Desk) -> None:
+def test_two_desks_see_the_same_and_a_second_acceptance_changes_nothing(
+    screens: Screens, room: Screen, desk: Desk
+) -> None:
     other = dispatcher(screens, "light")
     desk.tell("panic.silent", "017")
     expect(band(room.page)).to_be_visible()

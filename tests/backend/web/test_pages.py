@@ -45,7 +45,9 @@ def test_the_pages_read_only_what_the_api_describes() -> None:
     described = json.loads(text())["components"]["schemas"]
     source = "".join(path.read_text("utf-8") for path in sorted((WEB / "api").glob("wire*.ts")))
     read = re.findall(r"export interface (\w+)[^{]*\{\n(.*?)\n\}", source, re.DOTALL)
-    assert {"Me", "Board", "Task", "CloseTask", "OffenceLine", "FeedPage", "DeskBoard", "Alarm", "NewJob"} <= {name for name, _ in read}
+    assert {"Me", "Board", "Task", "CloseTask", "OffenceLine", "FeedPage", "DeskBoard", "Alarm", "NewJob"} <= {
+        name for name, _ in read
+    }
     for name, body in read:
         members = set(re.findall(r"^  readonly (\w+)\??:", body, re.MULTILINE))
         assert members <= set(described[name]["properties"]), name
