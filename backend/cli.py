@@ -75,6 +75,25 @@ def up(state: State, port: int | None) -> None:
 
 
 @main.command()
+@click.option("--state", "folder", type=click.Path(path_type=Path, file_okay=False), help="Ordner der Musterstadt.")
+@click.option("--port", type=click.IntRange(1, 65535), help="HTTP-Port; sonst der gemerkte, zuerst 8080.")
+@click.option("--check", is_flag=True, help="Spielt die vier Leben durch und zeigt, was bewiesen wurde.")
+def demo(folder: Path | None, port: int | None, check: bool) -> None:
+    """Eine Musterstadt mit Telefonen, Dockstation und Gebäuden; mit --check prüft sie sich selbst."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from backend.local import beside, proving  # noqa: PLC0415
+    from backend.local import demo as sample  # noqa: PLC0415
+
+    state = State.open(folder or sample.default_state())
+    if not check:
+        sample.up(state, port=port, say=click.echo)
+        return
+    with beside.running(state, "demo", *([] if port is None else ["--port", str(port)])) as address:
+        proving.run(state, address, Console())
+
+
+@main.command()
 @with_state
 def down(state: State) -> None:
     """Beendet alles, was zu dieser Installation läuft."""

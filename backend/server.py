@@ -14,6 +14,7 @@ from backend.buildings import timers
 from backend.db import Sessions, connect, sessions_of
 from backend.feed.live import Hub
 from backend.identity.town_keys import Stated
+from backend.local.state import write_atomically
 from backend.log.keys import LogKeys
 from backend.log.note import origin_of
 from backend.media.receiving import Receiver
@@ -21,6 +22,10 @@ from backend.media.storage import Folder
 from backend.offences import prefixes
 from backend.settings import Settings
 from sync.keys import SourceKey
+
+
+class RootOffline(Exception):
+    """A town's root key is kept elsewhere, as it should be, and something has to be stated with it now."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +65,33 @@ class Server:
     def root_key(self, town: UUID) -> SourceKey:
         """The town's root key; made when it is first asked for, file 0600, outside the backup set.
 
-        A town takes it offline by moving the file away once its statements are made; then nothing new can be stated.
+        A town takes it offline by moving the file away once its statements are made; its public half stays, and
+        nothing new can be stated until the file is back.
+
+        Raises:
+            RootOffline: there was one, and it is not here.
         """
         path = self.settings.keys_dir / f"root-{town}.pem"
+        public = path.with_suffix(".spki")
         if not path.exists():
+            if public.exists():
+                raise RootOffline(path.name)
             made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
             SourceKey.generate().store(made)
             with suppress(FileExistsError):  # another process was first: a link never replaces
                 path.hardlink_to(made)
             made.unlink()
-        return SourceKey.load(path)
+        key = SourceKey.load(path)
+        if not public.exists():
+            part = public.with_name(f".{public.name}.{secrets.token_hex(8)}")
+            write_atomically(part, key.spki)
+            part.replace(public)
+        return key
+
+    def root(self, town: UUID) -> bytes:
+        """The public half of the town's root key (SPKI, DER), also while the key itself is elsewhere."""
+        public = self.settings.keys_dir / f"root-{town}.spki"
+        return public.read_bytes() if public.exists() else self.root_key(town).spki
 
     def stated_keys(self, domain: str) -> list[Stated]:
         """What the root of a town with this domain says about this server's keys."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -25,7 +26,7 @@ from backend.identity import sources, town_keys
 from backend.identity.tables import TownRow
 from backend.log import service as log
 from backend.media import finishing, uploading
-from backend.server import Server
+from backend.server import RootOffline, Server
 
 logger = structlog.get_logger()
 
@@ -109,17 +110,22 @@ def build_exports(server: Server, now: datetime) -> int:
     found = 0
     for town in _towns(server):
         sessions = sessions_of(server.engine, town)
-        with sessions.begin() as session:
-            waiting = exporting.waiting(session)
-            if waiting:
-                town_keys.state(session, server.root_key(town), server.stated_keys(_domain(session)), now=now)
+        try:
+            with sessions.begin() as session:
+                waiting = exporting.waiting(session)
+                if waiting:
+                    root = partial(server.root_key, town)
+                    town_keys.state(session, root, server.stated_keys(_domain(session)), now=now)
+        except RootOffline:
+            logger.error("root_key_needed", town=str(town))  # noqa: TRY400 - the name says all
+            continue
         for export in waiting:
             found += exporting.build(
                 sessions,
                 server.receiver.folder,
                 server.packages,
                 export,
-                server.root_key(town),
+                server.root(town),
                 server.record_key,
                 now=now,
             )

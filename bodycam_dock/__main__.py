@@ -29,6 +29,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--camera", "cameras", type=_FOLDER, multiple=True, required=True, help="Wo eine Karte erscheint.")
 @click.option("--profile", help="Kameramodell; sonst wird es an der Karte erkannt.")
 @click.option("--allow-unencrypted", is_flag=True, help="Auch auf einem unverschlüsselten Datenträger arbeiten.")
+@click.option(
+    "--reserve", type=click.IntRange(0), default=RESERVE_BYTES, show_default=True, help="Bytes, die frei bleiben."
+)
 @click.option("--once", is_flag=True, help="Endet, wenn alles erledigt ist; Rückgabe 1, wenn etwas offen blieb.")
 @click.option("--json", "as_objects", is_flag=True, help="Eine JSON-Zeile je Ereignis.")
 def main(
@@ -38,6 +41,7 @@ def main(
     cameras: tuple[Path, ...],
     profile: str | None,
     allow_unencrypted: bool,
+    reserve: int,
     once: bool,
     as_objects: bool,
 ) -> None:
@@ -48,7 +52,7 @@ def main(
         known = profiles_known()
         if profile is not None and profile not in known:
             raise click.UsageError(f"Unbekanntes Profil {profile}; es gibt: {', '.join(sorted(known))}")
-        agent, station = _open(address, code, state, allow_unencrypted, as_objects, cameras, profile)
+        agent, station = _open(address, code, state, allow_unencrypted, reserve, as_objects, cameras, profile)
     except SpoolNotEncrypted as error:
         raise click.ClickException(f"{error.text}\nGeprüft: {error}") from error
     except DockError as error:
@@ -76,6 +80,7 @@ def _open(
     code: str | None,
     state: Path,
     allow_unencrypted: bool,
+    reserve: int,
     as_objects: bool,
     cameras: tuple[Path, ...],
     profile: str | None,
@@ -92,7 +97,7 @@ def _open(
         spool=folder.spool,
         server_key=enrolled.record_key,
         say=as_json if as_objects else to_screen,
-        reserve=RESERVE_BYTES,
+        reserve=reserve,
     )
     if is_new:
         station.tell("enrolled", town=enrolled.town)

@@ -104,6 +104,8 @@ class Agent:
         self._rng = rng or random.Random()  # noqa: S311
         self._uploads: dict[str, tuple[Future[None], Turn]] = {}
         self._turns: dict[str, Turn] = {}
+        #: Clips whose spool files are not what was recorded; their cameras may still have them.
+        self._damaged: set[str] = set()
         self._exchange: Future[None] | None = None
         self._exchanging = Turn()
         self._is_online: bool | None = None
@@ -196,6 +198,11 @@ class Agent:
             station.check_stop()
             self._take(camera, clip)
             did |= self._clear(slot, camera) or True
+        for clip in station.book.clips("recorded", camera=slot.name):
+            if clip.id in self._damaged:
+                self._damaged.discard(clip.id)
+                intake.mend(station, camera, clip)
+                did = True
         return self._clear(slot, camera) or did
 
     def _take(self, camera: Camera, clip: Clip) -> None:
@@ -344,6 +351,8 @@ class Agent:
             turn.tries += 1
         elif isinstance(error, UploadRefused | ReceiptRefused | SpoolDamaged):
             clip = next((one for one in self._station.book.clips("recorded") if one.id == id_), None)
+            if isinstance(error, SpoolDamaged):
+                self._damaged.add(id_)
             # The first time it may be something between us and the server that speaks for it.
             if clip is not None and turn.tries and turn.told != error.text:
                 turn.told = error.text

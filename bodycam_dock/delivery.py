@@ -1,6 +1,6 @@
 """Steps 6 to 9 of a clip's life: uploaded, received, erased on the card, removed from the spool (README.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -118,7 +118,9 @@ def sweep(station: Station) -> None:
                 change.drop_clip(clip.id)
 
 
-def _verified(station: Station, clip: Clip, envelopes: Iterable[bytes]) -> list[Receipt]:
+def _verified(station: Station, clip: Clip, envelopes: Sequence[bytes]) -> list[Receipt]:
+    if len(envelopes) != len(clip.facts.media) or not envelopes:
+        raise ReceiptRefused("not one receipt for each file")
     source, places = station.journal.state().source, station.journal.places(clip.id)
     return [
         verified(envelope, station.server_key, Expected(source, places, index, medium.size, clip.camera, clip.seq))

@@ -10,7 +10,7 @@ from bodycam_dock.book import Clip, ClipFacts, MediumFacts, OnCard
 from bodycam_dock.camera import Camera
 from bodycam_dock.clocks import Start, start_of
 from bodycam_dock.copying import Digests, copy, digests_of, part_of, write_whole
-from bodycam_dock.errors import CameraGone
+from bodycam_dock.errors import CameraGone, CardChanged
 from bodycam_dock.probe import Facts, created_at, duration_ms
 from bodycam_dock.station import Station, as_wire
 from sync.bodies import ClipRecorded, Subject
@@ -56,6 +56,33 @@ def take(station: Station, camera: Camera | None, clip: Clip, *, most_listed: in
     station.tell("clip_taken", camera=clip.camera, seq=clip.seq)
     if "problem" in probed:
         station.tell("clip_problem", camera=clip.camera, seq=clip.seq, problem=str(probed["problem"]))
+
+
+def mend(station: Station, camera: Camera, clip: Clip) -> None:
+    """What the spool lost of a recorded clip is copied from the card again, byte for byte.
+
+    Raises:
+        CardChanged: the card's file is not the one that was recorded either; nothing was changed.
+        CameraGone, SpoolFull, SpoolDamaged: see `copying.copy`.
+    """
+    for file, place in zip(clip.facts.files, clip.facts.of_file, strict=True):
+        if place is None:
+            continue
+        medium = clip.facts.media[place]
+        target = station.path(clip, medium.index)
+        if target.exists() and digests_of(target).sha256 == medium.sha256:
+            continue
+        found = copy(
+            camera.path(file.name),
+            target,
+            size=file.size,
+            mtime_ns=file.mtime_ns,
+            reserve=station.reserve,
+            go_on=station.check_stop,
+        )
+        if found.sha256 != medium.sha256:
+            raise CardChanged("the card gives other bytes than were recorded")
+    station.tell("spool_mended", camera=clip.camera, seq=clip.seq)
 
 
 def type_of(name: str) -> str:

@@ -30,6 +30,7 @@ LINES: Final = {
     "clip_cleared": "{camera} Nr. {seq}: auf der Kamera gelöscht.",
     "clip_kept": "{camera} Nr. {seq}: bleibt auf der Kamera. {why}",
     "spool_removed": "{camera} Nr. {seq}: hier gelöscht, der Server hat die Aufnahme.",
+    "spool_mended": "{camera} Nr. {seq}: im Speicher beschädigt, von der Karte neu übernommen.",
     "spool_full": "SPEICHER VOLL: {why}",
     "spool_stray": "Im Speicher liegen {number} unbekannte Dateien; bitte die Administration verständigen.",
     "offline": "Server nicht erreichbar. Aufnahmen werden übernommen und später gesendet.",

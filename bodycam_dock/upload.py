@@ -53,6 +53,8 @@ class Uploader:
             UploadRefused: for good.
             SpoolDamaged: our own file is not what was hashed.
         """
+        if path.stat().st_size != medium.size:
+            raise SpoolDamaged("a file of the spool has not the length that it had")
         upload = self._create(entry, medium)
         offset, standstills = self._offset(upload), 0
         if medium.size == 0:

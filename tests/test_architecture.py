@@ -33,7 +33,7 @@ PARTS_OF_SERVICE = {
     "log": {"canonical", "keys", "note"},
     "media": {"finishing", "receiving", "storage", "tus", "uploading"},
     "dispatch": {"incidents", "jobs", "units", "emergencies"},
-    "buildings": {"meanings", "standing", "sites", "links", "alarms", "timers"},
+    "buildings": {"meanings", "standing", "sites", "links", "alarms", "timers", "gateways"},
     "offences": {
         "catalogue", "plates", "prefixes", "parsed", "reading", "import_csv", "import_json", "import_kba",
     },

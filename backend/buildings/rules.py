@@ -331,7 +331,6 @@ def _joined(before: Sequence[str], more: Sequence[str]) -> str:
 
 def decide_link(heard: Heard, where: Where, state: str, standing: Standing) -> Ruled:
     """A link's state as its gateway tells it: lost is P3, any valid frame afterwards marks that as returned (3.2)."""
-    known = standing.alarms.get((where.sender_spot, "link.lost"))
     if state == "lost":
         return _alarm(
             heard,
@@ -339,18 +338,30 @@ def decide_link(heard: Heard, where: Where, state: str, standing: Standing) -> R
             standing,
             Meaning("link.lost", 3, "3.2", "drei Abstände lang kein Lebenszeichen"),
         )
-    if state == "online" and known is not None:
-        step = ALARM.step(known.state, "restore")
-        if step.state not in (STAYS, REFUSED):
-            decision = ("K8", "returned", "Leitung wieder da")
-            return Ruled(outcome="returned", alarms=(replace(known, state=step.state),), decisions=(decision,))
+    if state == "online":
+        return _back(standing.alarms.get((where.sender_spot, "link.lost")), "Leitung wieder da")
     return Ruled(outcome="recorded")
+
+
+def _back(known: Alarm | None, reason: str) -> Ruled:
+    step = ALARM.step(known.state, "restore") if known is not None else None
+    if known is None or step is None or step.state in (STAYS, REFUSED):
+        return Ruled(outcome="recorded")
+    returned = replace(known, state=step.state)
+    return Ruled(outcome="returned", alarms=(returned,), decisions=(("K8", "returned", reason),))
 
 
 def decide_fallback(heard: Heard, where: Where, standing: Standing) -> Ruled:
     """A gateway called the site's own alarm for a P1 that nobody here has: it is one itself (4.1)."""
     meaning = Meaning("fallback", 1, "4.1", "Rückfallebene ausgelöst, der Alarm selbst fehlt")
     return _alarm(heard, where, standing, meaning)
+
+
+def decide_gateway(heard: Heard, where: Where, standing: Standing, *, is_silent: bool) -> Ruled:
+    """A gateway that is silent is P2: nobody hears its senders any more; once it speaks, that is marked as returned."""
+    if is_silent:
+        return _alarm(heard, where, standing, Meaning("gateway.lost", 2, "3.3", "90 s ohne Verbindung"))
+    return _back(standing.alarms.get((where.spot, "gateway.lost")), "Gateway wieder verbunden")
 
 
 # --- the clock ---

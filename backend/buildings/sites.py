@@ -296,7 +296,12 @@ def note_link(session: Session, id: UUID, state: LinkState, *, at: datetime, las
     line = LINES.get(session, id)
     if line is None or (line.link_at is not None and at < line.link_at):
         return
-    changed = replace(line, rev=line.rev + 1, link=state, link_at=at, last_seen=last_seen or line.last_seen)
+    show_link(session, replace(line, link_at=at, last_seen=last_seen or line.last_seen), state)
+
+
+def show_link(session: Session, line: LineState, state: LinkState) -> None:
+    """The line stands with this link, one revision on; the desk sees it."""
+    changed = replace(line, rev=line.rev + 1, link=state)
     LINES.save(session, changed)
     _show(session, changed)
 

@@ -341,5 +341,10 @@ definer_function(
     """
     SELECT town FROM job WHERE due_at <= at UNION SELECT town FROM alarm WHERE due_at <= at
     UNION SELECT town FROM emergency WHERE due_at <= at
+    UNION SELECT s.town FROM source s WHERE s.kind = 'gateway' AND s.last_contact_at < at - interval '90 s' AND EXISTS (
+        SELECT 1 FROM line l WHERE l.town = s.town AND l.gateway = s.id AND l.link <> 'unknown')
+    UNION SELECT a.town FROM alarm a JOIN source s ON s.town = a.town AND 'gateway:' || s.id = a.spot
+        WHERE a.kind = 'gateway.lost' AND a.state IN ('raised', 'accepted')
+        AND s.last_contact_at >= at - interval '90 s'
     """,
 )

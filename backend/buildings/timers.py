@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from backend.buildings import alarms
+from backend.buildings import alarms, gateways
 from backend.db import sessions_of
 from backend.dispatch import emergencies, jobs
 
@@ -34,4 +34,5 @@ def run(engine: Engine, now: Callable[[], datetime]) -> int:
 
 def run_town(session: Session, *, now: datetime) -> int:
     """What is due in the session's town is done. The caller holds the control room's lock."""
-    return alarms.run_due(session, now=now) + emergencies.escalate(session, now=now) + jobs.time_out(session, now=now)
+    done = alarms.run_due(session, now=now) + emergencies.escalate(session, now=now) + jobs.time_out(session, now=now)
+    return done + gateways.watch(session, now=now)

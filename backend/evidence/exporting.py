@@ -55,11 +55,11 @@ def waiting(session: Session) -> list[UUID]:
 
 
 def build(
-    sessions: Sessions, folder: Folder, packages: Path, id: UUID, root: SourceKey, key: SourceKey, *, now: datetime
+    sessions: Sessions, folder: Folder, packages: Path, id: UUID, root: bytes, key: SourceKey, *, now: datetime
 ) -> bool:
     """The package of an approved export is built; False: not yet, or it is another's, or it cannot be.
 
-    `sessions` are of its town; `root` is the town's, for its public half only; `key` signs the release.
+    `sessions` are of its town; `root` is the public half of the town's; `key` signs the release.
     """
     packages.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = packages / f"{id}.{secrets.token_hex(8)}.part"
@@ -138,11 +138,9 @@ def _hash(digest: "Hash", file: BinaryIO, start: int) -> None:
         digest.update(piece)
 
 
-def _built(
-    session: Session, row: ExportRow, gathered: Gathered, digest: str, root: SourceKey, *, now: datetime
-) -> None:
+def _built(session: Session, row: ExportRow, gathered: Gathered, digest: str, root: bytes, *, now: datetime) -> None:
     row.state, row.built_at, row.sha256 = "built", now, digest
-    row.root, row.checkpoint_size = root.spki_sha256.hex(), gathered.parts.size
+    row.root, row.checkpoint_size = sha256(root).hexdigest(), gathered.parts.size
     for clip, outcome in gathered.outcomes.items():
         session.execute(
             update(ExportItemRow)

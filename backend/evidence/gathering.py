@@ -31,7 +31,6 @@ from backend.log.tables import CheckpointRow, LeafRow, RecordRow
 from backend.media import service as media
 from backend.media.storage import Folder
 from sync.entry import HASH_SIZE, Entry, format_instant, format_recorded_at, header
-from sync.keys import SourceKey
 
 #: Why a clip is not part of the package, for whoever reads it.
 _REASONS: Final = {
@@ -58,7 +57,7 @@ class NotLogged(Exception):
     """Something that belongs into the package is not in a published checkpoint yet; soon it is."""
 
 
-def gather(session: Session, folder: Folder, export: ExportRow, root: SourceKey, *, now: datetime) -> Gathered:
+def gather(session: Session, folder: Folder, export: ExportRow, root: bytes, *, now: datetime) -> Gathered:
     """Everything for the package, but for its release.
 
     Raises:
@@ -87,7 +86,7 @@ def gather(session: Session, folder: Folder, export: ExportRow, root: SourceKey,
         town=town.name,
         recipient=export.recipient,
         built_on=today(now).isoformat(),
-        root=root.spki,
+        root=root,
         keys=statements,
         records=records,
         journals=journals,

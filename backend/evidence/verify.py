@@ -81,6 +81,8 @@ PERIODS = {
 }
 #: How late a deletion may be (DESIGN.md 7, invariant 10).
 LATE = timedelta(hours=1)
+#: What a key may be stated to be; the root is stated by nobody.
+ROLES = {"record", "log", "seal:dock", "seal:phone", "seal:gateway"}
 #: Records that count only with a signature; others may rest on the log alone.
 SIGNED = {"clip.received", "export.built", "key.enrolled", "key.rotated"}
 
@@ -525,8 +527,9 @@ class Zip:
         expected = local_header(member)
         start = one.offset + len(expected)
         if self._at(one.offset, len(expected)) != expected:
+            inner = _shown(self._at(one.offset + _LOCAL.size, local[9])) if local else name
             if not report.has("zip_not_stored", name):
-                report.add("zip_header_mismatch", name)
+                report.add("zip_header_mismatch", name, f"im Dateikopf {inner}" if inner != name else "")
             if local and start + one.size != following:
                 start = one.offset + _LOCAL.size + local[9] + local[10]
         end = start + one.packed
@@ -838,7 +841,7 @@ def read_record(envelope: object, place: str, index: int, report: Report) -> Opt
         public = canonical(payload)
         if not has_plain_keys(public):
             raise Malformed("Feldname")
-    except Malformed as error:
+    except (Malformed, RecursionError) as error:
         report.add("record_not_canonical", place, str(error)[:80])
         with suppress(ValueError, RecursionError):
             loose = json.loads(payload)
@@ -1180,6 +1183,9 @@ class Check:
         if sha256(spki).hex() != named:
             self.report.add("key_mismatch", place)
             return
+        if role not in ROLES:
+            self.report.add("key_wrong_role", place, str(role)[:40])
+            return
         shape = {"p256": (91, _P256), "ed25519": (44, _ED25519)}.get(str(public.get("algorithm")))
         is_allowed = shape is not None and (role == "log" or shape[1] == _P256)
         if shape is None or not is_allowed or len(spki) != shape[0] or not spki.startswith(shape[1]):
@@ -1193,7 +1199,11 @@ class Check:
         if str(role).startswith("seal:"):
             incarnation = public.get("incarnation")
             key.source, key.incarnation = record.subject, incarnation if isinstance(incarnation, int) else 0
-        self.keys[key.keyid] = key
+            if any((one.source, one.incarnation) == (key.source, key.incarnation) for one in self.keys.values()):
+                self.report.add("key_mismatch", place, "zweiter Schlüssel für dasselbe Journal")
+                return
+        if self.keys.setdefault(key.keyid, key) is not key:
+            self.report.add("key_wrong_role", place, "schon vergeben")
 
     def _read_journal(self, value: dict[str, Any]) -> None:
         source, incarnation, seq = value.get("source"), value.get("incarnation"), value.get("seq")

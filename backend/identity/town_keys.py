@@ -5,7 +5,7 @@ fingerprint with the covering letter; everything else follows from what the root
 """
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
@@ -36,8 +36,10 @@ def subject_of(spki: bytes) -> str:
     return f"key:{sha256(spki).hexdigest()}"
 
 
-def state(session: Session, root: SourceKey, keys: Iterable[Stated], *, now: datetime) -> int:
+def state(session: Session, root: Callable[[], SourceKey], keys: Iterable[Stated], *, now: datetime) -> int:
     """The log says, signed by the root, what each key may sign; how many statements were missing.
+
+    The root is asked for only where one is: it may be offline.
 
     A statement counts from the log's beginning (`from` 0): a server's keys are older than its first statement, and the
     root vouches for them. Once more changes nothing.
@@ -65,7 +67,7 @@ def state(session: Session, root: SourceKey, keys: Iterable[Stated], *, now: dat
             now=now,
             new_id=uuid7,
             software=SOFTWARE,
-            key=root,
+            key=root(),
         )
         made += 1
     return made

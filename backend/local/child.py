@@ -27,7 +27,8 @@ class Spec:
 
     `env` is added to our own environment. `ready` is asked until it is true, and must not block for long; without
     one the process is ready once it was started. `needs_database`: it does not find back to a database that was
-    gone (Celery's beat), so it is started anew then. `stop_s`: how long an orderly end may take.
+    gone (Celery's beat), so it is started anew then. `waits`: it is started once all that do not wait are ready.
+    `stop_s`: how long an orderly end may take.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Spec:
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] | None = None
     needs_database: bool = False
+    waits: bool = False
     stop_s: float = 10.0
 
 

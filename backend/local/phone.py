@@ -68,7 +68,7 @@ class Phone:
             key,
             app=APP,
             schema=SCHEMA,
-            take_lease=_lease(server, journal, key, login, password),
+            take_lease=lease_of_person(server, journal, key, login, password),
         )
         return cls(client, journal, person, http)
 
@@ -115,7 +115,9 @@ class Phone:
         )
 
 
-def _lease(server: Server, journal: Journal, key: SourceKey, login: str, password: str) -> Callable[[], Lease]:
+def lease_of_person(server: Server, journal: Journal, key: SourceKey, login: str, password: str) -> Callable[[], Lease]:
+    """Takes a phone's lease: its key, and a person's login."""
+
     def take() -> Lease:
         state = journal.state()
         now = journal.lease_instant(datetime.now(UTC))

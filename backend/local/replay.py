@@ -5,9 +5,6 @@ run that was killed goes on where its journals end.
 """
 
 import json
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,7 +20,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from backend.local import supervisor
+from backend.local import beside
 from backend.local.office import Office
 from backend.local.phone import Phone
 from backend.local.records import Record, read
@@ -34,8 +31,6 @@ T = TypeVar("T")
 
 #: How long a phone waits for a server that is away before the run is given up.
 PATIENCE_S: Final = 120.0
-#: A first start makes a database and imports everything.
-START_S: Final = 90.0
 
 
 @dataclass(frozen=True)
@@ -150,42 +145,8 @@ def _server(state: State, options: Options, console: Console) -> Iterator[tuple[
             raise LocalError("Auf einem fremden Server liest »streife catalogue import« den Katalog ein.")
         yield options.address.rstrip("/"), options.administrators
         return
-    running = supervisor.address(state)
-    own = None if running else _start(state)
-    try:
-        address = running or _wait(state, own)
+    with beside.running(state, "up") as address:
         yield address, _patiently(lambda: _prepare(state, options, console))
-    finally:
-        if own is not None:
-            own.send_signal(signal.SIGTERM)
-            own.wait(90)
-
-
-def _start(state: State) -> "subprocess.Popen[bytes]":
-    program = "from backend.cli import main; main(prog_name='streife')"
-    log = (state.subfolder("logs") / "up.log").open("ab")
-    with log:
-        return subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", program, "up", "--state", str(state.folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def _wait(state: State, process: "subprocess.Popen[bytes] | None") -> str:
-    from backend.local.installation import is_healthy  # noqa: PLC0415
-
-    until = time.monotonic() + START_S
-    while time.monotonic() < until and (process is None or process.poll() is None):
-        address = supervisor.address(state)
-        if address is not None:
-            host, _, port = address.removeprefix("http://").partition(":")
-            if is_healthy(host, int(port)):
-                return address
-        time.sleep(0.1)
-    raise LocalError(f"Der Server startet nicht. Siehe {state.folder / 'logs'}.")
 
 
 def _patiently(what: Callable[[], T]) -> T:

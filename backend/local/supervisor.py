@@ -138,10 +138,18 @@ class _Supervisor:
     def _start(self, specs: Sequence[Spec]) -> None:
         logs = self._state.subfolder("logs")
         mark = {MARK: self._run.id, "STREIFE_STATE": str(self._state.folder)}
-        self._children = [Child(spec, logs / f"{spec.name}.log", mark, self._say) for spec in specs]
-        for child in self._children:
-            child.start()
-        self._record()
+        for is_waiting in (False, True):
+            due = [spec for spec in specs if spec.waits == is_waiting]
+            new = [Child(spec, logs / f"{spec.name}.log", mark, self._say) for spec in due]
+            for child in new:
+                child.start()
+            self._children += new
+            self._record()
+            self._await_ready()
+        if not self._stop.asked.is_set():
+            self._say(f"Streife läuft: {self._run.address}")
+
+    def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_S
         while not self._stop.asked.is_set() and not all(child.is_ready for child in self._children):
             self._tend()
@@ -149,8 +157,6 @@ class _Supervisor:
                 if child.failures >= HOPELESS_AFTER or (time.monotonic() > deadline and not child.is_ready):
                     raise LocalError(f"{child.spec.name} wird nicht bereit. Siehe {child.log}.")
             self._stop.asked.wait(TURN_S / 2)
-        if not self._stop.asked.is_set():
-            self._say(f"Streife läuft: {self._run.address}")
 
     def _keep_running(self, watch: Watch) -> None:
         processes.wait_until(lambda: watch.connections > 0 or self._stop.asked.is_set(), 5.0)

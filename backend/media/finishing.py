@@ -4,6 +4,7 @@ whole upload ──compare (no list)──► seal: fsync, rename, fsync of the 
 does (a receipt …), what the source learns
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -70,11 +71,9 @@ def describe_some(sessions: Sessions, folder: Folder, *, now: datetime) -> int:
     with sessions.begin() as session:
         found = service.undescribed(session)
     for media, object_, size in found:
-        try:
+        digest = None
+        with suppress(DamagedObject):
             digest = folder.digest(object_, size)
-        except DamagedObject:
-            logger.error("object_damaged", media=str(media))  # noqa: TRY400 - as above
-            continue
         with sessions.begin() as session:
             service.describe(session, media, digest, now=now)
     return len(found)

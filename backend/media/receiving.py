@@ -40,11 +40,11 @@ logger = structlog.get_logger()
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-#: Pieces of 4 MiB that a process holds at once; others wait unread. Three keep one upload going at full speed, and
-#: design/evidence.md 6 allows eight, but at 16 uploads those took 15 MiB more and were no faster.
-BUFFERS: Final = 4
+#: Pieces of 4 MiB that a process holds at once; others wait unread. Three keep one upload going: one is gathered, one
+#: compared, one written. design/evidence.md 6 allows eight: at 16 uploads those took 20 MiB more and were no faster.
+BUFFERS: Final = 3
 #: Pieces of files without a list: 1 MiB each, so that slow phones never take the docks' buffers.
-SMALL_BUFFERS: Final = 8
+SMALL_BUFFERS: Final = 4
 #: Threads that hash and write; more would only wait for each other on the disk.
 THREADS: Final = 4
 #: Pieces of one request that are compared, written and committed while the next is gathered.

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.db import Bulk, later
@@ -158,18 +158,20 @@ def undescribed(session: Session, limit: int = 20) -> list[tuple[UUID, UUID, int
     return [(row.id, row.object, row.size) for row in found]
 
 
-def describe(session: Session, id: UUID, digest: bytes, *, now: datetime) -> None:
-    """The whole was hashed: `digest`. Where it contradicts the entry, whose list it fits, a custodian looks at it."""
+def describe(session: Session, id: UUID, digest: bytes | None, *, now: datetime) -> None:
+    """The whole was hashed: `digest`, or None where the store lost bytes of it.
+
+    Where that contradicts the entry, though each piece fitted its list, a custodian looks at it.
+    """
     media = session.get(MediaRow, (session.info["town"], id), with_for_update=True)
     if media is None or media.state != "stored" or media.described_at is not None:
         return
-    session.execute(update(MediaRow).where(MediaRow.id == id).values(described_at=now))
+    media.described_at = now
     if media.sha256 != digest:
-        logger.error("chunk_list_contradicts_digest", media=str(id))
-        work.open_task(
-            session, "evidence", "chunk_list_contradicts_digest", subject_type="media", subject=id,
-            facts={"entry": str(media.entry), "found": digest.hex()}, now=now,
-        )  # fmt: skip
+        kind = "chunk_list_contradicts_digest" if digest is not None else "object_damaged"
+        logger.error(kind, media=str(id))
+        facts: dict[str, str | int] = {"entry": str(media.entry), "found": digest.hex() if digest else ""}
+        work.open_task(session, "evidence", kind, subject_type="media", subject=id, facts=facts, now=now)
 
 
 def tell(session: Session, media: MediaRow, state: State) -> None:

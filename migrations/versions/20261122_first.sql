@@ -63,15 +63,15 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
-CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
-;
-CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
-;
 CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
 CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
 CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
+;
+CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
+;
+CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -223,9 +223,9 @@ CREATE TABLE incident (
     CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
 )
 ;
-CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
-;
 CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
+;
+CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
 ;
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY
 ;
@@ -742,9 +742,9 @@ CREATE TABLE media (
     CONSTRAINT ck_media_size CHECK (size >= 0)
 )
 ;
-CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
-;
 CREATE INDEX ix_media_described ON media (town, stored_at) WHERE state = 'stored' AND described_at IS NULL
+;
+CREATE UNIQUE INDEX uq_media_file ON media (town, source, entry, sha256)
 ;
 ALTER TABLE media ENABLE ROW LEVEL SECURITY
 ;
@@ -1108,9 +1108,9 @@ CREATE TABLE clip (
 ;
 CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
 ;
-CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
-;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
+;
+CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
 ;
 ALTER TABLE clip ENABLE ROW LEVEL SECURITY
 ;
@@ -1338,9 +1338,9 @@ CREATE TABLE shift (
     CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
 )
 ;
-CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
-;
 CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
+;
+CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
 ;
 ALTER TABLE shift ENABLE ROW LEVEL SECURITY
 ;
@@ -1553,9 +1553,9 @@ CREATE TABLE lease (
     CONSTRAINT fk_lease_town_source FOREIGN KEY(town, source) REFERENCES source (town, id)
 )
 ;
-CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
-;
 CREATE INDEX ix_lease_source ON lease (town, source, person)
+;
+CREATE UNIQUE INDEX ix_lease_token_hash ON lease (token_hash)
 ;
 ALTER TABLE lease ENABLE ROW LEVEL SECURITY
 ;
@@ -1732,6 +1732,11 @@ CREATE FUNCTION timers_due(at timestamptz) RETURNS SETOF uuid LANGUAGE sql SECUR
 
     SELECT town FROM job WHERE due_at <= at UNION SELECT town FROM alarm WHERE due_at <= at
     UNION SELECT town FROM emergency WHERE due_at <= at
+    UNION SELECT s.town FROM source s WHERE s.kind = 'gateway' AND s.last_contact_at < at - interval '90 s' AND EXISTS (
+        SELECT 1 FROM line l WHERE l.town = s.town AND l.gateway = s.id AND l.link <> 'unknown')
+    UNION SELECT a.town FROM alarm a JOIN source s ON s.town = a.town AND 'gateway:' || s.id = a.spot
+        WHERE a.kind = 'gateway.lost' AND a.state IN ('raised', 'accepted')
+        AND s.last_contact_at >= at - interval '90 s'
 
 $$
 ;

@@ -53,7 +53,16 @@ VALUES = [
 ]  # fmt: skip
 NEW_ID = str(uuid7())
 #: These take several of the values, and then they do what they are for.
-CREATE = ("openEnrolment", "addPerson", "makeReport", "openIncident", "addUnit", "noticeEmergency", "addSite")
+CREATE = (
+    "openEnrolment",
+    "addPerson",
+    "makeReport",
+    "openIncident",
+    "addUnit",
+    "noticeEmergency",
+    "addSite",
+    "openCase",
+)
 REVIEW = str(datetime.now(UTC).date() + timedelta(days=30))
 VALID: dict[str, dict[str, Any]] = {
     "signIn": {"login": "anna", "password": "x" * 12, "town": "t"},
@@ -108,6 +117,8 @@ VALID: dict[str, dict[str, Any]] = {
     "assignCamera": {
         "person": str(uuid7()), "since": "2026-03-01T12:00:00Z", "until": "2099-03-02T12:00:00Z",
     },
+    "openCase": {"aktenzeichen": "1 Js 1/26", "ground": "x"},
+    "requestExport": {"recipient": "x", "clips": [str(uuid7())]},
     "exchange": {"incarnation": 1, "app": "t", "schema": 1, "now": "2026-01-01T00:00:00.000Z", "last_seq": 0},
 }  # fmt: skip
 

@@ -98,7 +98,8 @@ def test_what_the_database_refuses(error, status: int) -> None:
 
 def test_every_constraint_that_means_something_exists() -> None:
     names = {str(c.name) for t in metadata.tables.values() for c in t.constraints}
-    assert set(problems.CONSTRAINTS) <= names
+    raised_by_triggers = {"camera_zone"}  # buildings/tables.py; provoked in buildings/test_sites.py
+    assert set(problems.CONSTRAINTS) <= names | raised_by_triggers
 
 
 def test_a_refusal_of_the_framework_is_never_a_defect_of_ours() -> None:

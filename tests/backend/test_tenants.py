@@ -24,6 +24,7 @@ Tables = dict[str, list[str]]
 #: Operations on ids of clips and cameras that take a body.
 OF_CLIPS = (
     "answerClip", "correctClip", "placeHold", "reviewHold", "releaseHold", "openView", "confirmCamera", "assignCamera",
+    "requestExport",
 )  # fmt: skip
 
 #: What belongs to the server and to no town.
@@ -74,6 +75,9 @@ def foreign(http, server, tmp_path_factory) -> World:
     assert town.answer(clip, keep={"ground": "criminal_offence", "case_reference": "1 Js 1/26"}).status_code == 200
     assert town.post(town.officer, f"/clips/{clip}/views", {"reason": "Bericht"}).status_code == 201
     town.delete_due(datetime.now(UTC))
+    case = town.post(town.custodian, "/cases", {"aktenzeichen": "1 Js 1/26", "ground": "§ 69 OWiG"}).json()["id"]
+    export = {"recipient": "Staatsanwaltschaft", "clips": [str(clip)]}
+    assert town.post(town.custodian, f"/cases/{case}/exports", export).status_code == 201
     return world
 
 
@@ -419,6 +423,7 @@ def test_ids_of_another_town_open_nothing_at_any_route(http, owner, foreign: Wor
             ("job", "id"),
             ("clip", "id"), ("camera", "id"),
             ("clip_hold", "id"), ("clip_view", "id"), ("training_certificate", "id"), ("camera_assignment", "id"),
+            ("evidence_case", "id"), ("evidence_export", "id"),
         )
         for (found,) in owner.execute(
             sql.SQL("SELECT {} FROM {} WHERE town = {} LIMIT 2").format(

@@ -11,8 +11,6 @@ import msgspec
 import pytest
 
 from backend.local.clips import CameraCard
-from bodycam_dock.book import Book
-from sync.journal import Journal
 from tests.bodycam_dock.town import DockTown, serving
 
 CODE = "A" * 22
@@ -52,15 +50,14 @@ class Dock:
     def start(self, *more: str) -> subprocess.Popen:
         return subprocess.Popen(self.command(*more), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def book(self) -> Book:
-        return Book(self.state / "book.sqlite")
-
-    def entries(self) -> list:
-        journal = Journal.open(self.state / "journal.sqlite")
-        try:
-            return journal.entries(limit=-1)
-        finally:
-            journal.close()
+    def start_working(self) -> subprocess.Popen:
+        """As `start`, and returned once it looks for cameras: a kill before that tries nothing but the loader."""
+        process = self.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            if b'"event":"started"' in line:
+                break
+        return process
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -106,21 +107,25 @@ def town_in(folder: Path) -> Iterator[Town]:
 def night(town: Town, dock: Dock, card: CameraCard, *, kills: int, seed: int) -> Night:
     """The card is emptied into the town, however often somebody kills; more clips come while kills are left."""
     rng, began = random.Random(seed), time.monotonic()
+    away = card.folder.with_name("away")
+    card.folder.rename(away)
+    assert 0 == dock.once()[0], "the dock is enrolled, before anybody kills"
+    away.rename(card.folder)
     done = Night({path.name: path.read_bytes() for path in card.clips()})
     over = threading.Event()
     watching = threading.Thread(target=_watch, args=(town, card, done, over))
     watching.start()
-    process = dock.start()
+    process = dock.start_working()
     try:
         while done.kills.total() < kills:
-            time.sleep(rng.uniform(0.3, 4.0))
+            time.sleep(rng.uniform(0.0, rng.choice((1.0, 6.0))))
             if not card.clips():
-                done.originals |= {path.name: path.read_bytes() for path in fill(card, 2)}
+                done.originals |= {path.name: path.read_bytes() for path in fill(card, 3)}
             target = rng.choice(TARGETS)
             done.kills[target] += _kill(town, process, target)
-            if process.poll() is not None:
+            if target == "dock":
                 process.communicate()
-                process = dock.start()
+                process = dock.start_working()
     finally:
         process.kill()
         process.communicate()
@@ -171,8 +176,9 @@ def report(town: Town, dock: Dock, done: Night) -> dict[str, object]:
         entries, state = journal.entries(limit=-1), journal.state()
         kinds = Counter(entry.kind for entry in entries)
         with town.sessions.begin() as session:
-            verdicts = Counter(session.scalars(select(JournalEntryRow.verdict)))
-            clips = session.scalars(select(ClipRow)).all()
+            ours = JournalEntryRow.source == UUID(state.source)
+            verdicts = Counter(session.scalars(select(JournalEntryRow.verdict).where(ours)))
+            clips = session.scalars(select(ClipRow).where(ClipRow.source == UUID(state.source))).all()
             receipts = sum(_holds(town, session, journal, state.source, clip) for clip in clips)
             stored = session.scalars(select(MediaRow).where(MediaRow.state == "stored")).all()
             files = {row.sha256: row.id for row in stored}
@@ -188,11 +194,13 @@ def report(town: Town, dock: Dock, done: Night) -> dict[str, object]:
         "clips": len(done.originals),
         "recorded": kinds["clip.recorded"],
         "at_server": len(clips),
+        "duplicates": sum(clip.duplicate_of is not None for clip in clips),
         "right_bytes": sum(described),
         "receipts": receipts,
         "erased": kinds["clip.erased"],
         "erased_at_server": erased,
         "gaps": kinds["clip.gap"],
+        "docked": kinds["camera.docked"],
         "entries": len(entries),
         "acknowledged": state.acked,
         "verdicts": dict(verdicts),

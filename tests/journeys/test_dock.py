@@ -1,5 +1,6 @@
 """A dock on a real town: clips are at the server with receipts that hold, and only then off the card."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from backend.local.clips import CameraCard
 from tests.bodycam_dock.conftest import Dock, fill
-from tests.journeys.docking import Town, is_whole, night, report, town_in
+from tests.journeys.docking import Night, Town, is_whole, night, report, town_in
 
 pytestmark = pytest.mark.slow
 SEED = 20261126
@@ -36,6 +37,21 @@ def test_six_clips_come_in_and_go_off_the_card_while_everything_is_killed(town: 
     done = night(town, dock, card, kills=10, seed=SEED)
     told = report(town, dock, done)
     assert is_whole(told), told
+
+
+def test_the_same_clips_through_two_docks_are_receipted_twice(town: Town, folder: Path) -> None:
+    """A camera whose card was not cleared at one dock comes to another one: same name, same numbers, same bytes."""
+    first = CameraCard(folder / "first", serial="TK-0002", seed=SEED + 1)
+    fill(first, 2)
+    shutil.copytree(first.folder, folder / "second")
+    second = CameraCard(folder / "second", serial="TK-0002", seed=SEED + 1)
+    for number, card in enumerate((first, second)):
+        originals = {path.name: path.read_bytes() for path in card.clips()}
+        dock = Dock(town.address, folder / f"dock-{number}", [card.folder], code=town.code())
+        assert 0 == dock.once()[0]
+        told = report(town, dock, Night(originals))
+        assert is_whole(told), told
+        assert 2 * number == told["duplicates"]
 
 
 @pytest.mark.nightly

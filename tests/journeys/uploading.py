@@ -174,6 +174,7 @@ def run(town: Town, rng: random.Random, folder: Path, faults: list[str]) -> None
     address = dock.create(clip, dock.name(clip, is_listed=is_listed))
     upload, offset = UUID(address.rpartition("/")[2]), 0
     pending, tries = list(faults), 0
+    now = object_of(town, upload)
     # Without a list wrong bytes are found at the end, and the file begins anew: that takes nothing right back.
     may_begin_anew = not is_listed and "wrong" in faults
     while offset < size:
@@ -183,9 +184,11 @@ def run(town: Town, rng: random.Random, folder: Path, faults: list[str]) -> None
         fault = pending.pop() if pending else ""
         told.faults[fault or "none"] += 1
         stands, sent = attempt(town, rng, address, data, offset, end, fault)
-        if stands < offset and not (may_begin_anew and stands == 0):
+        began, now = now, object_of(town, upload)
+        begins_anew = may_begin_anew and began != now is not None
+        if stands < offset and not begins_anew:
             told.taken_back += 1
-        resent = max(0, offset + sent - stands)
+        resent = 0 if begins_anew else max(0, offset + sent - stands)
         if one_body:
             told.resent_one_body = max(told.resent_one_body, resent)
         else:
@@ -197,6 +200,12 @@ def run(town: Town, rng: random.Random, folder: Path, faults: list[str]) -> None
     told.runs += 1
     with town.server.sessions.begin() as session:
         media.remove(session, town.server.server.receiver.folder, upload)
+
+
+def object_of(town: Town, upload: UUID) -> UUID | None:
+    """Where its bytes are written: another one after it began anew; None once it is stored."""
+    with town.server.sessions.begin() as session:
+        return session.scalar(text("SELECT object FROM media_upload WHERE id = :id"), {"id": upload})
 
 
 def is_stored(town: Town, upload: UUID) -> bool:
@@ -228,7 +237,7 @@ def attempt(
             line.send(data[offset:end])
             status, _ = line.answer()
             line.close()
-            assert status in (204, 507, 0), status
+            assert status in (204, 460, 507, 0), status
             stands = town.offset(address)
         return stands, 0
     line = Line(dock, address, offset, length)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from backend.buildings import timers
+from backend.dispatch import service as dispatch
 from backend.fields import uuid7
 from sync.entry import format_instant
 from tests.backend.buildings.house import House, signal
@@ -189,6 +191,28 @@ def test_an_older_state_of_a_link_does_not_replace_a_newer(house: House) -> None
 def test_a_link_of_an_unknown_sender_is_kept(house: House) -> None:
     house.tell(link("online", sender="0815"), kind="link.changed")
     assert (1, "unknown") == (counted(house, "link_change"), house.board()["lines"][0]["link"])
+
+
+def test_a_silent_gateway_is_an_alarm_and_none_of_its_links_stays_good(house: House) -> None:
+    house.tell(link("online"), kind="link.changed")
+
+    def after(seconds: float) -> tuple[str, list[tuple[str, int, str]]]:
+        with house.world.sessions.begin() as session:
+            dispatch.lock(session)
+            heard_at = datetime.now(UTC) - timedelta(seconds=seconds)
+            session.execute(
+                text("UPDATE source SET last_contact_at = :at WHERE id = :id"),
+                {"at": heard_at, "id": house.gateway.machine.source},
+            )
+            timers.run_town(session, now=datetime.now(UTC))
+        found = [(one["kind"], one["priority"], one["state"]) for one in house.alarms()]
+        return house.board()["lines"][0]["link"], found
+
+    assert ("online", []) == after(80)
+    assert ("unknown", [("gateway.lost", 2, "raised")]) == after(100)
+    assert ("unknown", [("gateway.lost", 2, "raised")]) == after(200)
+    assert ("online", [("gateway.lost", 2, "returned_unaccepted")]) == after(0), "it speaks, and told this before"
+    assert 1 == house.alarms()[0]["count"]
 
 
 def test_a_gateways_hour_is_kept(house: House) -> None:

@@ -744,7 +744,7 @@ def leaf_dropped_and_tree_redone(p: Package) -> Found:
     return {("log_not_append_only", f"{verify.CONSISTENCY}:1")}
 
 
-@case("48", "log_not_append_only", options=lambda p: {"older": [p.held]})
+@case("48", "consistency_missing", options=lambda p: {"older": [p.held]})
 def leaf_dropped_while_a_recipient_holds_a_checkpoint(p: Package) -> Found:
     p.held = p.story.checkpoint(20).encode()
     leaves = list(p.story.leaves)
@@ -921,6 +921,45 @@ def no_algorithm(p: Package) -> Found:
     return {("algorithm_not_allowed", key(p.story.odd))}
 
 
+def promoted() -> Story:
+    """Whoever has the record key, but not the root, states a new root and has it state a new record key."""
+    story = standard()
+    root, record_key = SourceKey.generate(), SourceKey.generate()
+    story.first = story.enrolled("root", root.spki, key=story.record_key)
+    story.then = story.enrolled("record", record_key.spki, key=root)
+    return story
+
+
+@case("65", "key_wrong_role", story=promoted)
+def second_root_by_the_record_key(p: Package) -> Found:
+    return {("key_wrong_role", key(p.story.first)), ("key_unknown", key(p.story.then))}
+
+
+def succeeded() -> Story:
+    """Whoever has the record key states another one by it alone."""
+    story = standard()
+    story.odd = story.enrolled("record", SourceKey.generate().spki, key=story.record_key)
+    return story
+
+
+@case("66", "key_wrong_role", story=succeeded)
+def record_key_stated_by_the_record_key(p: Package) -> Found:
+    return {("key_wrong_role", key(p.story.odd))}
+
+
+def two_keys() -> Story:
+    """A second key for a journal that has one: whoever holds it could seal another history."""
+    story = standard()
+    spki = SourceKey.generate().spki
+    story.odd = story.enrolled("seal:dock", spki, key=story.record_key, subject=story.a.source, incarnation=1)
+    return story
+
+
+@case("67", "key_mismatch", story=two_keys)
+def second_key_for_a_journal(p: Package) -> Found:
+    return {("key_mismatch", key(p.story.odd))}
+
+
 def doubtful() -> Story:
     story = standard()
     story.first = min(index for entry, index in story.admitted.items() if entry != story.seven.id)
@@ -967,12 +1006,6 @@ def nothing(_: Story, __: Clip) -> None:
 @case("60", "time_contradiction", story=alone(nothing, received={"stored_at": "2026-03-02T10:00:00.000Z"}))
 def recorded_after_stored(p: Package) -> Found:
     return {("time_contradiction", record(p.story.receipt))}
-
-
-def jump_back() -> Story:
-    story = contradicted()
-    story.private = [one for one in story.private if one[0] != story.gap.id]
-    return story
 
 
 def deleted_at(**after: float) -> Callable[[Story, Clip], None]:
@@ -1139,6 +1172,99 @@ def with_members(
         return file.getvalue()
 
     return twist
+
+
+# ---- beyond the table
+
+
+def jumps() -> Story:
+    """The second clip begins before the first one's end, by the camera's own clock."""
+    story = Story()
+    story.founded()
+    story.a = story.dock()
+    story.one = Clip(story.a, "cam-a", 1, b"video one")
+    story.two = Clip(story.a, "cam-a", 2, b"video two")
+    story.a.sealed()
+    for clip in (story.one, story.two):
+        story.a.admit(clip.entry)
+    story.one.received()
+    story.receipt = story.two.received()
+    story.requested_and_approved()
+    story.take(story.one)
+    story.take(story.two)
+    return story
+
+
+@case("61", "camera_clock_jump", story=jumps)
+def starts_before_its_predecessors_end(p: Package) -> Found:
+    return {("camera_clock_jump", record(p.story.receipt))}
+
+
+@case("-", "custody_list_wrong")
+def custody_list_names_another_hash(p: Package) -> Found:
+    lines = p.lines(verify.CUSTODY)
+    index = lines[3]["index"]
+    p.put(verify.CUSTODY, [*lines[:3], lines[3] | {"hash": "00" * 32}, *lines[4:]])
+    return {("custody_list_wrong", f"{verify.CUSTODY}#{index}")}
+
+
+@case("-", "receipt_contradicts_entry", story=alone(nothing, received={"camera_seq": 8, "size": 7}))
+def receipt_says_otherwise_than_the_entry(p: Package) -> Found:
+    salt, body = p.story.a.private[p.story.one.id]
+    p.files[private(p.story.one.id)] = json.dumps(
+        {"body": body.decode(), "salt": b64encode(salt).decode()}, separators=(",", ":"), ensure_ascii=False
+    ).encode()
+    return {("receipt_contradicts_entry", record(p.story.receipt))}
+
+
+@case("-", "deletion_unproved", story=alone(lambda story, clip: story.items.append({"item": "x", "state": "deleted"})))
+def said_to_be_deleted_without_a_tombstone(p: Package) -> Found:
+    return {("deletion_unproved", "x")}
+
+
+@case("-", "seal_missing")
+def journal_without_its_seal(p: Package) -> Found:
+    lines = [line for line in p.lines(verify.JOURNAL) if "seal" not in line or line["seq"] != 7]
+    p.put(verify.JOURNAL, lines)
+    return {("seal_missing", seq(p.story.a, 7))}
+
+
+@case("-", "checkpoint_missing")
+def checkpoint_gone(p: Package) -> Found:
+    del p.files[verify.CHECKPOINT]
+    return {("checkpoint_missing", verify.CHECKPOINT)}
+
+
+@case("-", "checkpoint_malformed")
+def checkpoint_unreadable(p: Package) -> Found:
+    p.files[verify.CHECKPOINT] = p.files[verify.CHECKPOINT][:-1]
+    return {("checkpoint_malformed", verify.CHECKPOINT)}
+
+
+@case("-", "root_key_missing")
+def root_gone(p: Package) -> Found:
+    lines = p.lines(verify.KEYS)
+    p.put(verify.KEYS, [lines[0] | {"spki": "AAAA"}, *lines[1:]])
+    return {("root_key_missing", verify.KEYS)} | {("key_unknown", key(index)) for index in (1, 2, 3)}
+
+
+@case("-", "file_missing", reseals=False)
+def readme_gone(p: Package) -> Found:
+    del p.files["LIES-MICH.txt"]
+    return {("file_missing", "LIES-MICH.txt")}
+
+
+@case("-", "file_changed", reseals=False)
+def readme_changed(p: Package) -> Found:
+    p.files["LIES-MICH.txt"] += b" "
+    return {("file_changed", "LIES-MICH.txt")}
+
+
+@case("-", "file_unreadable")
+def custody_list_unreadable(p: Package) -> Found:
+    p.files[verify.CUSTODY] += b"{}\nx\n"
+    count = p.files[verify.CUSTODY].count(b"\n")
+    return {("file_unreadable", f"{verify.CUSTODY}:{count - 1}"), ("file_unreadable", f"{verify.CUSTODY}:{count}")}
 
 
 @zip_case("86", "zip_duplicate_entry")

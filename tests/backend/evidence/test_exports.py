@@ -345,7 +345,7 @@ def test_two_builds_at_once_make_one_package(town: Town, second: Person) -> None
     def build() -> None:
         results.append(
             exporting.build(
-                sessions, server.receiver.folder, server.packages, UUID(export), server.root_key(town.world.town),
+                sessions, server.receiver.folder, server.packages, UUID(export), server.root(town.world.town),
                 server.record_key, now=datetime.now(UTC),
             )
         )  # fmt: skip

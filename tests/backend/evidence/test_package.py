@@ -37,6 +37,7 @@ def run(python: str | Path, *arguments: str | Path, **environment: str) -> tuple
     return done.returncode, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_the_verifier_inside_a_package_runs_by_itself(tmp_path: Path) -> None:
     story = standard()
     built = story.build()
@@ -54,6 +55,7 @@ def without_cryptography(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_without_cryptography_hashes_chains_and_proofs_are_checked_and_the_rest_is_said(tmp_path: Path) -> None:
     story = standard()
     built, verifier = story.build(), without_cryptography(tmp_path)
@@ -66,6 +68,7 @@ def test_without_cryptography_hashes_chains_and_proofs_are_checked_and_the_rest_
     assert (code, told["findings"][0]["code"]) in ((1, "original_truncated"), (1, "item_not_included"))
 
 
+@pytest.mark.slow
 def test_python_3_9_reads_it(tmp_path: Path) -> None:
     ast.parse(package.verifier(), feature_version=(3, 9))
     if OLD_PYTHON.exists():
@@ -224,6 +227,7 @@ class Sparse(io.RawIOBase):
         return at
 
 
+@pytest.mark.slow
 def test_zip64_fields_stand_exactly_where_a_value_needs_them() -> None:
     file, big = Sparse(), (1 << 32) + 5
     writer = package.ZipWriter(file, "top")
@@ -256,6 +260,7 @@ def test_a_package_beyond_4_gib_is_read_by_others_and_by_the_verifier(tmp_path: 
     assert not {code for code in findings if code.startswith("zip_")}
 
 
+@pytest.mark.slow
 def test_many_members_need_a_zip64_end(tmp_path: Path) -> None:
     path = tmp_path / "many.zip"
     with path.open("wb+") as file:
@@ -271,6 +276,7 @@ def test_many_members_need_a_zip64_end(tmp_path: Path) -> None:
     assert report.findings == []
 
 
+@pytest.mark.slow
 def test_noise_in_texts_never_breaks_the_verifier(tmp_path: Path) -> None:
     """Every JSON value of every line becomes something else, one at a time, by an insider: always an answer."""
     random = Random(20261126)
@@ -287,6 +293,17 @@ def test_noise_in_texts_never_breaks_the_verifier(tmp_path: Path) -> None:
         if number % 2 and name != verify.PAKET:
             built.reseal() if name != verify.KEYS else None
         assert verify.verify(built.write(tmp_path)).verdict in ("red", "yellow", "green", "grey")
+
+
+@pytest.mark.parametrize("depth", [10, 300, 600, 990, 100_000])
+@pytest.mark.parametrize("pair", [("[", "]"), ('{"a":', "}")])
+def test_no_depth_of_nesting_breaks_the_verifier(depth: int, pair: tuple[str, str]) -> None:
+    payload = ('{"a":' + pair[0] * depth + "1" + pair[1] * depth + "}").encode()
+    envelope = {"payload": b64encode(payload).decode(), "payloadType": verify.RECORD_TYPE, "signatures": []}
+    report = verify.Report()
+    verify.read_record(envelope, "x", 1, report)
+    assert {one.code for one in report.findings} <= {"record_not_canonical"}
+    assert report.findings or depth < 100_000
 
 
 def _spoil(value: dict, random: Random, odd: list) -> None:

@@ -7,6 +7,7 @@ from base64 import b64decode
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import pytest
 from sqlalchemy import select
 
 from backend.db import sessions_of
@@ -15,6 +16,7 @@ from backend.identity import town_keys
 from backend.local import setup
 from backend.log.queries import envelope
 from backend.log.tables import RecordRow
+from backend.server import RootOffline
 from sync.envelope import opened, pre_authentication
 from sync.keys import verify
 
@@ -51,7 +53,9 @@ def test_a_town_is_founded_with_statements_about_the_servers_keys(server) -> Non
 def test_stating_again_changes_nothing(server) -> None:
     town = founded(server)
     with sessions_of(server.engine, town).begin() as session:
-        assert town_keys.state(session, server.root_key(town), server.stated_keys("x"), now=datetime.now(UTC)) == 0
+        assert (
+            town_keys.state(session, lambda: server.root_key(town), server.stated_keys("x"), now=datetime.now(UTC)) == 0
+        )
     assert len(statements(server, town)) == 3
 
 
@@ -60,7 +64,21 @@ def test_the_root_key_is_a_file_of_this_account_only_and_stays_the_same(server) 
     path = server.settings.keys_dir / f"root-{town}.pem"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert server.root_key(town).spki == server.root_key(town).spki
-    assert [one.name for one in server.settings.keys_dir.iterdir() if str(town) in one.name] == [path.name]
+    left = sorted(one.name for one in server.settings.keys_dir.iterdir() if str(town) in one.name)
+    assert left == [path.name, path.with_suffix(".spki").name]
+
+
+def test_a_root_key_that_was_taken_offline_is_not_replaced_and_its_public_half_stays(server) -> None:
+    town = founded(server)
+    path, spki = server.settings.keys_dir / f"root-{town}.pem", server.root_key(town).spki
+    path.rename(path.with_suffix(".safe"))
+    assert server.root(town) == spki
+    with pytest.raises(RootOffline):
+        server.root_key(town)
+    with sessions_of(server.engine, town).begin() as session:  # everything is stated: the root is not asked for
+        assert 0 == town_keys.state(
+            session, lambda: server.root_key(town), server.stated_keys("x"), now=datetime.now(UTC)
+        )
 
 
 def test_processes_that_ask_first_at_once_get_one_root(server) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from uuid import UUID
 
 import psycopg
 import pytest
 from sqlalchemy import select, text
 
 from backend import sweeps
-from backend.errors import NotFound, UploadStalled
-from backend.fields import Role
+from backend.errors import NotFound, NotSignedIn, UploadStalled, WriterReplaced
+from backend.fields import Actor, Role, SourceId, uuid7
+from backend.local.processes import wait_until
 from backend.media import finishing, queries, receiving, service, storage
 from backend.media.rules import UNLISTED_PIECE
 from backend.media.storage import DamagedObject, Folder
@@ -113,6 +115,16 @@ def test_a_list_that_contradicts_the_digest_is_shown_to_a_custodian(world, dock)
     assert {"entry": lying.entry, "found": sha256(lying.data).hexdigest()} == task.facts
 
 
+def test_a_stored_file_that_the_disk_lost_is_shown_to_a_custodian_once(world, dock) -> None:
+    clip, folder, now = dock.file(secrets.token_bytes(50)), world.server.receiver.folder, datetime.now(UTC)
+    clip.send()
+    with world.sessions.begin() as session:
+        folder.remove(session.get(MediaRow, (world.town, clip.id)).object)
+    assert [1, 0] == [finishing.describe_some(world.sessions, folder, now=now) for _ in range(2)]
+    with world.sessions.begin() as session:
+        assert ["object_damaged"] == list(session.scalars(select(TaskRow.kind)))
+
+
 def test_of_a_removed_file_neither_bytes_nor_digest_are_left(world, dock) -> None:
     clip, folder = dock.file(secrets.token_bytes(70)), world.server.receiver.folder
     address = clip.send()
@@ -156,7 +168,7 @@ def test_what_was_named_and_did_not_come_is_found(world, dock) -> None:
 
 
 def test_a_finished_object_is_sealed_once(tmp_path) -> None:
-    folder, object_ = Folder(tmp_path / "store"), service.uuid7()
+    folder, object_ = Folder(tmp_path / "store"), uuid7()
     with folder.open(object_, 0) as part:
         part.write(0, memoryview(b"abc"), b"")
     with pytest.raises(DamagedObject):
@@ -173,7 +185,7 @@ def test_a_finished_object_is_sealed_once(tmp_path) -> None:
 def test_a_file_system_without_direct_writing_takes_the_same_bytes(tmp_path, monkeypatch) -> None:
     data = secrets.token_bytes(2 * storage.BLOCK)
     monkeypatch.setattr(storage, "_direct", lambda _: None)
-    folder, object_ = Folder(tmp_path), service.uuid7()
+    folder, object_ = Folder(tmp_path), uuid7()
     with folder.open(object_, 0) as part:
         part.write(0, memoryview(data), b"")
     assert data == b"".join(folder.read(object_, 0, len(data)))
@@ -190,17 +202,38 @@ def test_a_silent_network_ends_the_request_and_what_is_durable_stays(world, dock
             return messages.pop()
         return await asyncio.sleep(60)
 
-    async def send() -> None:
-        receiver = receiving.Receiver(world.server.receiver.folder)
-        actor = service_actor(world, dock)
-        sent = receiving.Sent(0, None, None)
-        with pytest.raises(UploadStalled):
-            await receiver.receive(
-                receive, world.sessions, actor, clip.id, sent, may_go_on=lambda: None, finish=lambda: None
-            )
-
-    asyncio.run(send())
+    with pytest.raises(UploadStalled):
+        asyncio.run(begin(world, dock, clip, receive))
     assert UNLISTED_PIECE == clip.offset(address)
+
+
+def test_a_source_that_is_revoked_meanwhile_sends_no_further(world, dock, monkeypatch) -> None:
+    monkeypatch.setattr(receiving, "ASK_AGAIN_S", 0)
+    clip, answers = dock.file(secrets.token_bytes(3 * PIECE)), iter([True, False])
+    address = clip.create()
+
+    async def receive():
+        return {"type": "http.request", "body": clip.data, "more_body": False}
+
+    async def may_go_on() -> bool:
+        is_allowed = next(answers)
+        if not is_allowed:
+            await asyncio.to_thread(wait_until, lambda: clip.offset(address) == PIECE, 5)
+        return is_allowed
+
+    with pytest.raises(NotSignedIn):
+        asyncio.run(begin(world, dock, clip, receive, may_go_on))
+    assert PIECE == clip.offset(address), "what was durable stays"
+
+
+async def begin(world, dock, clip, receive, may_go_on=None, receiver=None) -> int:
+    """One PATCH from offset 0, on a receiver of its own where none is given."""
+    receiver = receiver or receiving.Receiver(world.server.receiver.folder)
+    actor = Actor(town=world.town, source=SourceId(UUID(dock.sender.machine.source)), roles=frozenset({Role.DOCK}))
+    sent = receiving.Sent(0, None, None)
+    return await receiver.receive(
+        receive, world.sessions, actor, clip.id, sent, may_go_on=may_go_on, finish=lambda: None
+    )
 
 
 def test_a_newer_request_ends_an_older_one_at_once(world, dock) -> None:
@@ -217,29 +250,16 @@ def test_a_newer_request_ends_an_older_one_at_once(world, dock) -> None:
         return {"type": "http.request", "body": clip.data, "more_body": False}
 
     async def both() -> None:
-        receiver, actor = receiving.Receiver(world.server.receiver.folder), service_actor(world, dock)
+        receiver = receiving.Receiver(world.server.receiver.folder)
 
         def send(receive):
-            sent = receiving.Sent(0, None, None)
-            return asyncio.create_task(
-                receiver.receive(
-                    receive, world.sessions, actor, clip.id, sent, may_go_on=lambda: None, finish=lambda: None
-                )
-            )
+            return asyncio.create_task(begin(world, dock, clip, receive, receiver=receiver))
 
         old = send(silent)
         await asyncio.wait_for(waits.wait(), 5)
         assert PIECE == await asyncio.wait_for(send(whole), 5)
-        with pytest.raises(receiving.WriterReplaced):
+        with pytest.raises(WriterReplaced):
             await asyncio.wait_for(old, 1)
 
     asyncio.run(both())
     assert PIECE == clip.offset(address)
-
-
-def service_actor(world, dock):
-    from uuid import UUID  # noqa: PLC0415
-
-    from backend.fields import Actor, SourceId  # noqa: PLC0415
-
-    return Actor(town=world.town, source=SourceId(UUID(dock.sender.machine.source)), roles=frozenset({Role.DOCK}))

@@ -1,4 +1,4 @@
-"""The control room in a real browser: a P1 stands on top and sounds, is taken over by keyboard, and no screen is deaf."""
+"""The control room in a real browser: a P1 stands on top and sounds, is taken over by keys, and no screen is deaf."""
 
 import re
 from collections.abc import Iterator

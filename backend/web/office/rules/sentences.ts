@@ -211,6 +211,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
     mark: "Prüfsumme",
     say: () => "Die Teile stimmen, die ganze Datei nicht; Dock prüfen",
   },
+  export_failed: {
+    group: "aufnahme",
+    title: "Ausgabe nicht möglich",
+    mark: "Paket fehlt",
+    say: () => "Eine gespeicherte Aufnahme ist beschädigt; Speicher prüfen, dann die Ausgabe neu beantragen",
+  },
   clip_overdue: {
     group: "aufnahme",
     title: "Löschung überfällig",
