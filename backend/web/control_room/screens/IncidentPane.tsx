@@ -3,7 +3,7 @@ import type { Alarm, Incident } from "../../api/wire_desk.ts";
 import { clockOf, many, timeOf } from "../../shared/format.ts";
 import { Prio, Triangle } from "../../look/Mark.tsx";
 import type { Desk } from "../rules/desk.ts";
-import { isUnaccepted } from "../rules/waiting.ts";
+import { isUnaccepted, isUncalled } from "../rules/waiting.ts";
 import { ALARM_STATES, alarmKind, INCIDENT_STATES, kindOf, oddities, partsOf } from "../rules/words.ts";
 import { acceptIncident, acceptOne, alarmsOf, sending } from "../state/commands.ts";
 import { personName, waiting } from "../state/live.ts";
@@ -50,7 +50,7 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
             <kbd>Alt 2</kbd>
           </div>
           <div class="cr-scroll">
-            {isWaiting && emergencies.length === 0 && (
+            {isWaiting && !emergencies.some(isUncalled) && (
               <div class="cr-part">
                 <button
                   type="button"

@@ -84,8 +84,9 @@ export async function stepEmergency(
   return emergency;
 }
 
+/** An incident that this screen does not know yet is as new as its alarm, which may come before it. */
 async function acceptNew(id: string): Promise<void> {
-  if (desk.value?.incident.get(id)?.state !== "new") return;
+  if ((desk.value?.incident.get(id)?.state ?? "new") !== "new") return;
   put("incident", await post<Incident>(`/v1/incidents/${id}/accept`));
 }
 
