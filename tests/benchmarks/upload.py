@@ -139,7 +139,7 @@ def _forget(server: Running, address: str) -> None:
 
 
 def send_many(server: Running, clip: Clip) -> tuple[tuple[float, float], float]:
-    """Highest memory of the HTTP processes in MiB, as PSS and as RSS, and MB/s of all together; four docks with four files each."""
+    """Highest memory of the HTTP processes in MiB, as PSS and RSS, and MB/s of all: four docks with four files each."""
     (api,) = [child for child in server.children if child.spec.name == "api"]
     assert api.record is not None
     root = psutil.Process(api.record.pid)
