@@ -34,6 +34,8 @@ from backend.work.wire import Task
 
 #: Most rows of a kind with which a screen begins; it counts the rest (ours: some 130 kB, a fifth of it packed).
 BOARD_ROWS: Final = 200
+#: Scopes whose readers see call signs: their lists say who did what.
+NAMES: Final = frozenset({"office", "desk", "evidence"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MEDIA_STATES: Final[dict[str, MediaState]] = {"none": "none", "awaiting": "awaiting", "complete": "complete"}
@@ -58,6 +60,8 @@ def offences(session: Session, actor: Actor, *, after: str | None, limit: int) -
 def board(session: Session, actor: Actor, *, secret: bytes, now: datetime) -> Board:
     """What this person's screens begin with: tasks of their audiences; offences where the scope `office` is theirs.
 
+    Call signs go to whose lists name other people: the office, the control room, the custodians.
+
     The cursor is read first: what is committed in between comes in the lists and again in the feed, and is not missed.
     """
     cursor = cursor_now(session, actor, secret)
@@ -71,7 +75,7 @@ def board(session: Session, actor: Actor, *, secret: bytes, now: datetime) -> Bo
         offences=_newest_and(session, tasks) if in_office else [],
         tasks=tasks,
         people=[CallSign(person=one.id, call_sign=one.call_sign) for one in identity.people(session)]
-        if in_office
+        if NAMES & set(actor.scopes)
         else [],
         counts=BoardCounts(
             offences=offences, offences_today=since_midnight, tasks=work.open_tasks_by_kind(session, actor)

@@ -57,7 +57,7 @@ export interface Named {
   readonly operation: Operation;
 }
 
-const METHODS = ["get", "post", "put", "patch", "delete"] as const;
+const METHODS = ["get", "head", "post", "put", "patch", "delete"] as const;
 
 /** Operations by tag, in the description's order. */
 export function byTag({ paths }: Description): ReadonlyMap<string, readonly Named[]> {

@@ -19,6 +19,10 @@ const TAGS: Readonly<Record<string, string>> = {
   log: "Prüfbares Protokoll",
   offences: "Anzeigen und Katalog",
   work: "Aufgaben",
+  dispatch: "Leitstelle: Ereignisse, Aufträge, Streifen",
+  buildings: "Gebäude und Alarme",
+  media: "Übertragung von Fotos und Aufnahmen",
+  evidence: "Clips, Löschsperren, Export",
   server: "Server",
 };
 

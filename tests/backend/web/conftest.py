@@ -100,7 +100,7 @@ class Town:
 @pytest.fixture(scope="session")
 def town(built: Path) -> Iterator[Town]:
     """One server for all tests of the pages."""
-    with running("api") as made:
+    with running("api", "worker", "beat") as made:
         yield Town(made)
 
 

@@ -35,8 +35,9 @@ def test_the_pages_stay_small_and_hold_nothing_inline(built: Path) -> None:
         html = (built / page).read_text("utf-8")
         assert [] == re.findall(r"<style|style=|<script(?![^>]*src=)|https?://", html)
     packed = {kind: sum(len(gzip.compress(p.read_bytes())) for p in built.rglob(f"*.{kind}")) for kind in ("js", "css")}
-    assert packed["js"] < 40_000, packed
-    assert packed["css"] < 25_000, packed
+    assert packed["js"] < 70_000, packed
+    assert max(len(gzip.compress(p.read_bytes())) for p in built.rglob("*.js")) < 30_000
+    assert packed["css"] < 30_000, packed
     cuts = {re.sub(r"^(FiraSans-[A-Za-z]+)-.*", r"\1", path.name) for path in built.rglob("*.woff2")}
     assert {"FiraSans-Regular", "FiraSans-SemiBold"} == cuts
 
@@ -194,7 +195,7 @@ def test_signing_out_ends_the_session_on_the_server(screen: Screen) -> None:
     ("role", "login", "sentence"),
     [
         (Role.GUARD, "wache-1", "Die Seite für den Sicherheitsdienst gibt es in dieser Version noch nicht."),
-        (Role.OFFICER, "streife-1", "Sie erfassen Anzeigen mit dem Telefon."),
+        (Role.STAFF_COUNCIL, "personalrat", "Die Seite für den Personalrat gibt es in dieser Version noch nicht."),
     ],
 )
 def test_who_works_elsewhere_reads_what_is_here_and_what_is_not(

@@ -107,6 +107,9 @@ function jobsByIncident(desk: Desk): ReadonlyMap<string, readonly Job[]> {
   return found;
 }
 
+/** A place as a row shows it: commas part building, zone and point. */
+const placeOf = (place: string): string => place.split(" · ").join(", ");
+
 function ofIncident(one: Incident, jobs: readonly Job[], desk: Desk, now: number): Row {
   const since = Date.parse(one.opened_at);
   const isNew = one.state === "new";
@@ -117,7 +120,7 @@ function ofIncident(one: Incident, jobs: readonly Job[], desk: Desk, now: number
     priority: one.priority,
     no: String(one.no),
     what: kindOf(one.kind),
-    place: one.place,
+    place: placeOf(one.place),
     state: short,
     wide,
     since,
@@ -155,7 +158,7 @@ function ofAlarm(one: Alarm, now: number): Row {
     priority: one.priority,
     no: "",
     what: alarmKind(one),
-    place: one.place,
+    place: placeOf(one.place),
     state: isQuiet ? (one.state === "shelved" ? "ruht" : "außer B.") : SHORT[one.state],
     wide: isQuiet ? (one.state === "shelved" ? "ruht" : "außer Betrieb") : WIDE[one.state],
     since,
@@ -208,7 +211,7 @@ function houses(rows: readonly Row[], desk: Desk): readonly House[] {
   return [...grouped]
     .map(([building, listed]) => ({
       building,
-      name: listed[0]?.place.split(" · ")[0] ?? "",
+      name: listed[0]?.place.split(", ")[0] ?? "",
       newest: Math.max(...listed.map((row) => row.since)),
       counts: ([2, 3, 4, 5] as const)
         .map((priority) => ({ priority, count: listed.filter((row) => row.priority === priority).length }))

@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { clockOf, stopwatch } from "../../shared/format.ts";
 import { provedAt, staleMs, tries } from "../../shared/line.ts";
 import { Prio } from "../../look/Mark.tsx";
-import { INCIDENT_STATES, kindOf, MEANINGS, partsOf } from "../rules/words.ts";
+import { INCIDENT_STATES, JOB_STATES, kindOf, MEANINGS, partsOf } from "../rules/words.ts";
 import { desk, rows, units } from "../state/live.ts";
 
 const PHONES: readonly (readonly [string, string])[] = [
@@ -48,7 +48,7 @@ export function Cover() {
                   <Prio of={1} />
                   <span>{row.no}</span>
                   <span class="st-cut">
-                    {row.what} · {partsOf(row.place).where}
+                    {row.what} · {row.place}
                   </span>
                   <b>{stateOf(row.id)}</b>
                 </li>
@@ -59,11 +59,11 @@ export function Cover() {
             <>
               <h2>Im Einsatz</h2>
               <ul class="cr-out">
-                {out.map(({ unit, incident }) => (
+                {out.map(({ unit, incident, job }) => (
                   <li key={unit.id}>
                     <b>{unit.call_sign}</b>
                     <span class="st-cut">
-                      {MEANINGS[unit.status]}
+                      {job?.state === "sent" || job?.state === "delivered" ? `Auftrag ${JOB_STATES[job.state]}` : MEANINGS[unit.status]}
                       {incident !== null && ` · ${incident.no} ${kindOf(incident.kind)}, ${partsOf(incident.place).where}`}
                     </span>
                   </li>

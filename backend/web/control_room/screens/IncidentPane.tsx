@@ -6,7 +6,7 @@ import type { Desk } from "../rules/desk.ts";
 import { isUnaccepted } from "../rules/waiting.ts";
 import { ALARM_STATES, alarmKind, INCIDENT_STATES, kindOf, oddities, partsOf } from "../rules/words.ts";
 import { acceptIncident, acceptOne, alarmsOf, sending } from "../state/commands.ts";
-import { personName } from "../state/live.ts";
+import { personName, waiting } from "../state/live.ts";
 import { useShown } from "../state/shown.ts";
 import { Course } from "./Course.tsx";
 import { Ending } from "./Ending.tsx";
@@ -32,6 +32,7 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
           Ereignis {incident.no} · seit {timeOf(new Date(incident.opened_at))}
           {detail !== "" && ` · ${detail}`}
           {alarms.length > 1 && ` · ${many(alarms.length, "Alarm", "Alarme")}`}
+          {incident.text !== null && ` · ${incident.text}`}
         </p>
       </div>
       {incident.is_without_unit && (
@@ -53,16 +54,15 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
               <div class="cr-part">
                 <button
                   type="button"
-                  class="cr-btn is-main"
+                  class={`cr-btn ${waiting.value.length === 0 ? "is-main" : ""}`}
                   aria-disabled={sending.value.has(incident.id)}
                   onClick={() => void acceptIncident(incident.id)}
                 >
                   {sending.value.has(incident.id) ? "Wird gesendet …" : acceptance(incident, open.length)}
-                  <kbd>a</kbd>
+                  {waiting.value.length === 0 && <kbd>a</kbd>}
                 </button>
               </div>
             )}
-            {incident.text !== null && <p class="cr-part">{incident.text}</p>}
             {emergencies.map((one) => (
               <EmergencyPart key={one.id} emergency={one} />
             ))}

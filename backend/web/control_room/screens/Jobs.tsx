@@ -43,7 +43,7 @@ function Line({ job }: { readonly job: Job }) {
   return (
     <li class={isOpen ? "" : "is-over"}>
       <span />
-      <span>
+      <span class="st-cut">
         <b>{unitName(job.unit)}</b> · {JOB_STATES[job.state]}{" "}
         <small>
           {clockOf(new Date(at))}
@@ -89,7 +89,7 @@ function Proposals({ incident, desk, isNext }: Shown) {
             {found.map(({ unit, why }, index) => (
               <li key={unit.id}>
                 <span />
-                <span>
+                <span class="st-cut">
                   <b>{unit.call_sign}</b> · {MODES[unit.mode]} {unit.crew.length}{" "}
                   <small>{why}</small>
                 </span>

@@ -46,6 +46,9 @@ const RULES: Readonly<Record<string, string>> = {
   R12: "§\u00a015b PolG, bis zum Ende des Folgetags",
 };
 
+/** For columns: the paragraph alone. */
+export const ruleShort = (rule: string): string => ruleName(rule).split(",")[0]?.replace(/\u00a0Abs.*? P/, " P") ?? rule;
+
 export const ruleName = (rule: string): string => RULES[rule] ?? `Regel ${rule}`;
 
 export interface Due {

@@ -48,7 +48,7 @@ export function ClipPage({ line, me, board }: Shown) {
       <div class="st-split">
         <div class="st-stack">
           {mayView ? (
-            <Player clip={line} isReview={needsReview} />
+            <Player clip={line} isReview={needsReview} opened={reload} />
           ) : (
             <p class="st-note">Ihre Rolle sieht, dass es die Aufnahme gibt, und öffnet sie nicht.</p>
           )}

@@ -7,7 +7,7 @@ import { go, place } from "../../shared/address.ts";
 import { count, dateOf, many, timeOf } from "../../shared/format.ts";
 import { now } from "../../shared/line.ts";
 import type { Board } from "../rules/board.ts";
-import { countsOf, dueOf, type Filter, firstToGo, isUnclassified, lengthOf, matches, nameOf, ruleName } from "../rules/clips.ts";
+import { countsOf, dueOf, type Filter, firstToGo, isUnclassified, lengthOf, matches, nameOf, ruleShort } from "../rules/clips.ts";
 import { CLASSES, FINDINGS } from "../rules/words.ts";
 import { evidence } from "../state/evidence.ts";
 import { ClipPage } from "./ClipPage.tsx";
@@ -113,8 +113,8 @@ function Row({ clip, officer }: { readonly clip: ClipLine; readonly officer: str
           {due.is === "late" ? <Triangle label="Dringend" /> : due.is === "soon" ? <Diamond label="Bald" /> : <span />}
           <b class={due.is === "late" ? "st-danger" : due.is === "soon" ? "st-warn" : ""}>{due.text}</b>
           <small>
-            {clip.is_held ? "nach der Sperre: " : ""}
-            {dateOf(goes)} · {ruleName(clip.rule)}
+            {clip.is_held ? "sonst " : ""}
+            {dateOf(goes)} · {ruleShort(clip.rule)}
           </small>
         </div>
       </td>

@@ -85,6 +85,7 @@ function Request() {
                 {nameOf(clip)}
                 <small>
                   {dateOf(new Date(clip.started_at))}, {timeOf(new Date(clip.started_at))} · {CLASSES[clip.clip_class]}
+                  {clip.clip_class === "dwelling" && ", nur nach Prüfung des Kernbereichs"}
                   {clip.is_held && " · Löschsperre"}
                 </small>
               </span>

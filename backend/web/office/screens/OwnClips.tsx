@@ -9,7 +9,7 @@ import { now } from "../../shared/line.ts";
 import { dueOf, firstToGo, isUnclassified, lengthOf, nameOf, ruleName, unanswered } from "../rules/clips.ts";
 import { CLASSES } from "../rules/words.ts";
 import { evidence } from "../state/evidence.ts";
-import { Player } from "./Player.tsx";
+import { barOf, Player } from "./Player.tsx";
 import { Questions } from "./Questions.tsx";
 
 export function OwnClips({ me }: { readonly me: Me }) {
@@ -60,7 +60,9 @@ function Head({ clip }: { readonly clip: ClipLine }) {
       <p class="st-due">
         {due.is === "late" ? <Triangle label="Bald gelöscht" /> : due.is === "soon" ? <Diamond label="Bald gelöscht" /> : <span />}
         <span>
-          {due.is === "held" ? "Löschsperre: bleibt" : `Löschung ${due.text}`}
+          <b class={due.is === "late" ? "st-danger" : due.is === "soon" ? "st-warn" : ""}>
+            {due.is === "held" ? "Löschsperre: bleibt" : `Löschung ${due.text}`}
+          </b>
           <small>
             {nameOf(clip)} · {dateOf(new Date(clip.delete_at))}, {timeOf(new Date(clip.delete_at))} · {ruleName(clip.rule)}
           </small>
@@ -86,11 +88,14 @@ function Card({ clip, isOpen }: { readonly clip: ClipLine; readonly isOpen: bool
 }
 
 function Done({ clip, isOpen }: { readonly clip: ClipLine; readonly isOpen: boolean }) {
+  const bar = barOf(clip, false);
   return (
     <li class="st-card">
       <Head clip={clip} />
       <p class="st-muted">Eingestuft: {CLASSES[clip.clip_class]}</p>
-      {isOpen ? (
+      {bar !== "" ? (
+        <p>{bar}.</p>
+      ) : isOpen ? (
         <Player clip={clip} isReview={false} />
       ) : (
         <button type="button" class="kern-btn kern-btn--secondary" onClick={() => go({ id: clip.id })}>

@@ -11,9 +11,11 @@ interface Shown {
   readonly clip: ClipLine;
   /** It is the review of a dwelling's clip for the core of private life. */
   readonly isReview: boolean;
+  /** A view was recorded. */
+  readonly opened?: () => void;
 }
 
-export function Player({ clip, isReview }: Shown) {
+export function Player({ clip, isReview, opened }: Shown) {
   const [view, setView] = useState<View | null>(null);
   const [problem, setProblem] = useState("");
   const isOver = view !== null && Date.parse(view.until) <= now.value;
@@ -54,13 +56,22 @@ export function Player({ clip, isReview }: Shown) {
       )}
       {view?.needs_approval === true && !isOver && <Approval clip={clip} view={view} allowed={() => setView({ ...view, needs_approval: false })} />}
       {barred === "" && (view === null || isOver) && (
-        <ReasonForm clip={clip} isReview={isReview} opened={setView} failed={setProblem} />
+        <ReasonForm
+          clip={clip}
+          isReview={isReview}
+          opened={(made) => {
+            setView(made);
+            opened?.();
+          }}
+          failed={setProblem}
+        />
       )}
     </div>
   );
 }
 
-function barOf(clip: ClipLine, isReview: boolean): string {
+/** Why nobody may ask to see it now; empty: the reason is all that is missing. */
+export function barOf(clip: ClipLine, isReview: boolean): string {
   if (clip.state === "awaiting_media") return "Die Aufnahme ist noch nicht vollständig übertragen";
   if (isUnclassified(clip)) return "Zuerst beantwortet die Trägerin oder der Träger die fünf Fragen";
   if (clip.clip_class === "professional_secrecy") return "Quarantäne: niemand sieht diese Aufnahme an";

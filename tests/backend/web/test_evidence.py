@@ -1,0 +1,233 @@
+"""Clips in a real browser: five answers, holds, footage behind a reason, an export with two people."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Download, expect
+
+from backend.fields import Role
+from tests.backend.web.conftest import THEMES, Screen, Screens, Town
+from tests.backend.web.desk import Desk
+from tests.backend.web.evidence import Custody, film
+from tests.backend.world import Person
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def custody(town: Town) -> Custody:
+    return Custody(town, Desk(town))
+
+
+def window(screens: Screens, person: Person, theme: str = "light") -> Screen:
+    screen = screens.new(theme)
+    screen.sign_in(person.login)
+    return screen
+
+
+def clip(custody: Custody, id: object, person: Person | None = None) -> dict:
+    answer = custody.world.http.get(f"/v1/clips/{id}", headers=(person or custody.custodian).headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_an_officer_answers_the_five_questions_by_keyboard_and_the_clip_is_held(
+    screens: Screens, custody: Custody
+) -> None:
+    page = window(screens, custody.officer).page
+    id_ = custody.clip(duration_ms=161_000)
+    card = page.get_by_role("article").first
+    expect(card).to_contain_text("2:41 min")
+    card.get_by_role("button", name="Antworten speichern").click()
+    expect(page.get_by_role("alert")).to_contain_text("Bitte alle fünf Fragen beantworten.")
+
+    keys = page.keyboard
+    card.get_by_role("radio", name=re.compile("Gefahr für Einsatzkräfte")).focus()
+    keys.press("Space")
+    keys.press("Tab")
+    keys.type("Erhobene Flasche")
+    keys.press("Tab")
+    keys.press("ArrowDown")  # of the places the second
+    keys.press("ArrowUp")
+    keys.press("Tab")
+    keys.press("Space")
+    keys.press("Tab")
+    keys.press("Space")
+    keys.press("Tab")
+    keys.press("ArrowDown")
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Für die Löschsperre fehlt das Aktenzeichen")
+    card.get_by_label("Aktenzeichen, oder Einsatznummer").fill("OW-26-03977")
+    keys.press("Enter")
+
+    done = page.get_by_role("listitem").filter(has_text="2:41 min")
+    expect(done).to_contain_text("Löschsperre: bleibt")
+    kept = clip(custody, id_)
+    assert ("public", "Erhobene Flasche") == (kept["answers"]["place_kind"], kept["answers"]["facts"])
+    assert ["OW-26-03977"] == [hold["case_reference"] for hold in kept["holds"]]
+
+
+def test_a_dwelling_needs_its_own_answers_and_the_form_says_which(screens: Screens, custody: Custody) -> None:
+    page = window(screens, custody.officer).page
+    custody.clip()
+    card = page.get_by_role("article").first
+    for value in ("protect_officer", "dwelling", "announced", "wearer", "no"):
+        card.locator(f"input[value={value}]").first.check()
+    card.get_by_label("Tatsachen").fill("Hilferufe aus der Wohnung")
+    card.get_by_role("button", name="Antworten speichern").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_be_focused()
+    expect(alert).to_contain_text("In einer Wohnung entscheidet die Einsatzleitung")
+    expect(alert).to_contain_text("nur bei dringender Gefahr")
+    card.get_by_label("Dringende Gefahr für Leib oder Leben").check()
+    card.get_by_role("radio", name=re.compile("^Einsatzleitung")).check()
+    card.get_by_label("Wer hatte die Einsatzleitung?").fill("EL 1")
+    card.get_by_role("button", name="Antworten speichern").click()
+    expect(page.get_by_text("Eingestuft: Wohnung").first).to_be_visible()
+
+
+def test_a_new_clip_appears_in_the_custodians_list_by_itself_with_deadline_and_rule(
+    screens: Screens, custody: Custody
+) -> None:
+    screen = window(screens, custody.custodian)
+    expect(screen.page.get_by_role("heading", level=1, name="Clips")).to_be_visible()
+    custody.clip(duration_ms=1_919_000)
+    row = screen.row("31:59")
+    expect(row).to_contain_text("noch 14\u00a0Tage")
+    expect(row).to_contain_text("§\u00a015c PolG")
+    expect(row).to_contain_text("nicht eingestuft")
+    expect(row).to_contain_text("ungewöhnlich lang")
+
+
+def test_a_gap_is_listed(screens: Screens, custody: Custody) -> None:
+    custody.dock.send("clip.gap", {"camera": "cam-1", "first": 70, "last": 72, "cause": "overwritten"})
+    page = window(screens, custody.custodian).page
+    gaps = page.get_by_role("region", name="Lücken")
+    expect(gaps).to_contain_text("70 bis 72")
+    expect(gaps).to_contain_text("überschrieben")
+
+
+def test_a_hold_is_set_with_its_review_and_lifted_with_a_reason(screens: Screens, custody: Custody) -> None:
+    id_ = custody.answered()
+    screen = window(screens, custody.custodian)
+    screen.page.goto(f"{custody.town.running.address}/#clips?id={id_}")
+    holds = screen.page.get_by_role("region", name="Löschsperren")
+    expect(holds).to_contain_text("Keine.")
+    holds.get_by_role("button", name="Löschsperre setzen …").click()
+    holds.get_by_label("Grund").select_option("criminal_offence")
+    holds.get_by_label("Aktenzeichen").fill("120 Js 7/26")
+    holds.get_by_role("button", name="Löschsperre setzen", exact=True).click()
+    expect(holds).to_contain_text("120 Js 7/26")
+    expect(screen.page.get_by_role("region", name="Frist")).to_contain_text("gesperrt")
+    expect(screen.page.get_by_role("region", name="Verwahrkette")).to_contain_text("Löschsperre gesetzt")
+    assert clip(custody, id_)["line"]["is_held"]
+
+    holds.get_by_role("button", name="Aufheben …").click()
+    holds.get_by_label("Warum wird die Sperre aufgehoben?").fill("Verfahren eingestellt")
+    holds.get_by_role("button", name="Löschsperre aufheben").click()
+    expect(holds).to_contain_text("aufgehoben")
+    expect(screen.page.get_by_role("region", name="Frist")).to_contain_text("noch 14\u00a0Tage")
+    assert not clip(custody, id_)["line"]["is_held"]
+
+
+def test_footage_plays_only_after_a_reason_which_stands_in_the_custody_log(screens: Screens, custody: Custody) -> None:
+    id_ = custody.answered(film())
+    page = window(screens, custody.custodian).page
+    page.goto(f"{custody.town.running.address}/#clips?id={id_}")
+    expect(page.get_by_text("Wiedergabe gesperrt")).to_be_visible()
+    page.get_by_role("button", name="Grund festhalten und ansehen").click()
+    expect(page.get_by_role("alert").filter(has_text="Bitte den Grund")).to_be_visible()
+    expect(page.locator("video")).to_have_count(0)
+    page.get_by_label("Grund in einem Satz").fill("Abgleich mit der Äußerung")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('video')?.videoWidth === 160")
+    custody_log = page.get_by_role("region", name="Verwahrkette")
+    expect(custody_log).to_contain_text("Angesehen")
+    expect(custody_log).to_contain_text("Abgleich mit der Äußerung")
+
+
+def test_a_clip_of_professional_secrecy_is_never_opened(screens: Screens, custody: Custody) -> None:
+    id_ = custody.answered(place_kind="professional_secrecy")
+    page = window(screens, custody.custodian).page
+    page.goto(f"{custody.town.running.address}/#clips?id={id_}")
+    expect(page.get_by_text("Quarantäne: niemand sieht diese Aufnahme an")).to_be_visible()
+    expect(page.get_by_role("button", name="Grund festhalten und ansehen")).to_have_count(0)
+
+
+def test_a_superior_sees_that_a_clip_exists_and_opens_none(screens: Screens, custody: Custody) -> None:
+    id_ = custody.answered()
+    page = window(screens, custody.superior).page
+    page.goto(f"{custody.town.running.address}/#clips?id={id_}")
+    expect(page.get_by_text("Ihre Rolle sieht, dass es die Aufnahme gibt")).to_be_visible()
+    expect(page.get_by_role("button", name="Löschsperre setzen …")).to_have_count(0)
+
+
+def test_an_export_is_asked_for_by_one_approved_by_another_and_downloaded(screens: Screens, custody: Custody) -> None:
+    custody.answered(film(), keep={"ground": "criminal_offence", "case_reference": "120 Js 88/26"})
+    page = window(screens, custody.custodian).page
+    page.get_by_role("navigation").get_by_role("link", name="Export").click()
+    page.get_by_role("button", name="Ausgabe beantragen").click()
+    expect(page.get_by_role("alert")).to_contain_text("mindestens einen Clip")
+    page.get_by_label("Aktenzeichen").fill("120 Js 88/26")
+    page.get_by_label("Empfänger").fill("Staatsanwaltschaft Grafenrath")
+    page.get_by_label("Grund der Ausgabe").fill("Verfahren wegen Widerstands")
+    page.get_by_role("checkbox", name=re.compile("Bodycam · Löschsperre")).first.check()
+    page.get_by_role("button", name="Ausgabe beantragen").click()
+    expect(page.get_by_role("status").filter(has_text="wartet auf die Freigabe")).to_be_visible()
+    address = page.locator("code").inner_text()
+
+    second = window(screens, custody.second).page
+    second.goto(address)
+    second.get_by_role("button", name="Ausgabe freigeben").click()
+    expect(second.get_by_role("status").filter(has_text="freigegeben")).to_be_visible()
+
+    link = page.get_by_role("link", name="Paket herunterladen")
+    expect(link).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        link.click()
+    assert_is_zip(download.value)
+    expect(page.get_by_text("Heruntergeladen")).to_be_visible()
+    expect(page.get_by_text("Fingerabdruck")).to_be_visible()
+
+
+def assert_is_zip(download: Download) -> None:
+    assert b"PK" == Path(download.path()).read_bytes()[:2]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_on_any_page_about_clips(
+    screens: Screens, custody: Custody, node_modules: Path, theme: str
+) -> None:
+    axe = (node_modules / "axe-core" / "axe.min.js").read_text("utf-8")
+
+    def looks_sound(screen: Screen, where: str) -> None:
+        screen.page.evaluate(axe)
+        found = screen.page.evaluate("axe.run().then(one => one.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
+        assert [] == found, where
+        assert screen.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{where} is too wide"
+
+    custody.clip()
+    held = custody.answered(keep={"ground": "criminal_offence", "case_reference": "120 Js 1/26"})
+    officer = window(screens, custody.officer, theme)
+    expect(officer.page.get_by_role("article").first).to_be_visible()
+    officer.page.locator("input[value=dwelling]").first.check()
+    looks_sound(officer, "Meine Clips")
+    custodian = window(screens, custody.custodian, theme)
+    expect(custodian.page.locator("tbody tr").first).to_be_visible()
+    looks_sound(custodian, "Clips")
+    custodian.page.goto(f"{custody.town.running.address}/#clips?id={held}")
+    custodian.page.get_by_role("button", name="Löschsperre setzen …").click()
+    custodian.page.get_by_role("button", name="Aufheben …").click()
+    looks_sound(custodian, "Clip")
+    custodian.page.get_by_role("navigation").get_by_role("link", name="Export").click()
+    expect(custodian.page.get_by_role("group", name=re.compile("Clips"))).to_be_visible()
+    looks_sound(custodian, "Export")
+
+
+def test_staff_without_clips_see_no_such_area(screens: Screens, town: Town) -> None:
+    town.person("sb-14", "Sachbearbeitung SB-14", Role.CLERK)
+    screen = screens.new()
+    screen.sign_in("sb-14")
+    expect(screen.page.get_by_role("navigation").get_by_role("link", name="Clips")).to_have_count(0)
