@@ -85,9 +85,10 @@ class Sources:
 
     async def _press(self) -> None:
         panel = Panel(*dc09_address(self.state), ACCOUNT)
-        known_by = time.monotonic() + 60
-        while time.monotonic() < known_by and not await panel.deliver(panel.poll()):
-            await asyncio.sleep(0.5)  # until the gateway has heard of the line, it is a stranger's
+        for _ in range(120):  # until the gateway has heard of the line, its frames are a stranger's
+            if await panel.deliver(panel.poll()):
+                break
+            await asyncio.sleep(0.5)
         while not self.over.is_set():
             frame = panel.alarm(self.rng.randrange(POINTS) + 1, "122")
             if await panel.deliver(frame, until_s=120):
@@ -233,7 +234,7 @@ def _look(state: State, town: Town, done: Lived) -> None:
         done.received.update(one["camera_seq"] for one in mine)
         for one in mine:
             records = custodian.get(f"/v1/clips/{one['id']}/custody")
-            done.receipts |= {one["id"]: record["hash"] for record in records if record["kind"] == "clip.received"}
+            (done.receipts[one["id"]],) = (each["hash"] for each in records if each["kind"] == "clip.received")
         after = page["after"]
         if after is None:
             return
