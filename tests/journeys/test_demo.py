@@ -11,10 +11,9 @@ from tests.journeys.killing import PROGRAM
 
 
 @pytest.mark.slow
-def test_the_four_lives_are_lived_and_shown(tmp_path: Path) -> None:
-    tmp_path.chmod(0o711)
+def test_the_four_lives_are_lived_and_shown(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "demo", "--check", "--state", str(tmp_path / "state")],
+        [sys.executable, "-c", PROGRAM, "demo", "--check", "--state", str(folder / "state")],
         capture_output=True, text=True, timeout=300, check=False, env=os.environ | {"COLUMNS": "200"},
     )  # fmt: skip
     assert 0 == done.returncode, done.stdout + done.stderr

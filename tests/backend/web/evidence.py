@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import av
-import numpy
+import numpy as np
 
 from backend.fields import Role
 from tests.backend.evidence import conftest as evidence
@@ -51,7 +51,7 @@ def film(seconds: int = 2) -> bytes:
             stream = container.add_stream("libvpx", rate=10)
             stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
             for number in range(10 * seconds):
-                picture = numpy.full((96, 160, 3), (number * 12) % 255, numpy.uint8)
+                picture = np.full((96, 160, 3), (number * 12) % 255, np.uint8)
                 for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")):
                     container.mux(packet)
             for packet in stream.encode():
