@@ -1900,6 +1900,7 @@ class Check:
             start = instant(clip.receipt.public.get("recorded_at"))
             is_usable = clip.receipt.public.get("clock") != "unusable"
             due: Optional[datetime] = None
+            freed: Optional[datetime] = None
             holds: set[str] = set()
             tombstone: Optional[Record] = None
             for record in self._about(clip):
@@ -1911,10 +1912,12 @@ class Check:
                     holds.add(hold)
                 elif record.kind == "hold.released":
                     holds.discard(hold)
+                    freed = None if holds else record.at
                 elif record.kind == "clip.deleted" and tombstone is None:
                     tombstone = record
-                    self._deleted(record, due, destroyed, is_held=bool(holds))
-            if tombstone is None and not holds and due is not None and now is not None and now > due + LATE:
+                    self._deleted(record, due, freed, destroyed, is_held=bool(holds))
+            last = _later(due, freed)
+            if tombstone is None and not holds and last is not None and now is not None and now > last + LATE:
                 self.report.add("deletion_overdue", clip.receipt.place)
 
     def _deadline(self, record: Record, due: Optional[datetime], start: Optional[datetime]) -> Optional[datetime]:
@@ -1924,7 +1927,16 @@ class Check:
             self.report.add("deadline_wrong", record.place)
         return told or due
 
-    def _deleted(self, record: Record, due: Optional[datetime], destroyed: set[str], *, is_held: bool) -> None:
+    def _deleted(
+        self,
+        record: Record,
+        due: Optional[datetime],
+        freed: Optional[datetime],
+        destroyed: set[str],
+        *,
+        is_held: bool,
+    ) -> None:
+        """`freed`: when the last hold was released; from then on, if the deadline was over, it is late."""
         public, place = record.public, record.place
         steps = [instant(public.get(name)) for name in ("keys_destroyed_at", "erased_at", "object_deleted_at")]
         when = min((step for step in steps if step is not None), default=record.at)
@@ -1937,11 +1949,17 @@ class Check:
         if when is not None and due is not None:
             if when < due and not is_agreed:
                 self.report.add("deletion_early", place)
-            elif when > due + LATE and not is_held:
-                hours = int((when - due).total_seconds() // 3600)
+            last = _later(due, freed) or due
+            if when > last + LATE and not is_held:
+                hours = int((when - last).total_seconds() // 3600)
                 self.report.add("deletion_late", place, f"{hours} Stunden")
         if public.get("kek") is not None and str(public.get("kek")) not in destroyed:
             self.report.add("key_destruction_unproved", place)
+
+
+def _later(due: Optional[datetime], freed: Optional[datetime]) -> Optional[datetime]:
+    """From when a clip has to be gone: its deadline, or the end of what held it beyond that."""
+    return max(due, freed) if due is not None and freed is not None else due
 
 
 def _code_of_missing(name: str) -> str:

@@ -67,8 +67,6 @@ class Installation:
         python, environment = sys.executable, self.environment()
         api = [python, "-m", "granian", "--interface", "asgi", "--factory", "backend.app:create", "--host", host]
         api += ["--port", str(port), "--workers", "1", "--loop", "uvloop", "--no-ws", "--log-level", "warning"]
-        # Of an upload's body each connection holds some such messages: at 16 uploads the default takes 15 MB more.
-        api += ["--http1-buffer-size", "131072"]
         celery = [python, "-m", "celery", "--app", "backend.worker:celery", "--quiet"]
         worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"]
         worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]

@@ -226,17 +226,16 @@ class Incoming:
         return self._durable
 
     async def _gather(self, body: Body, most: int) -> None:
-        gathered = self._begun.offset
-        while await body.has_more():
-            if gathered == self._begun.offset + most:
-                await self._written(0)
-                raise TooLarge(max_bytes=most)
-            room = min(self._piece_room(gathered), self._begun.offset + most - gathered)
+        gathered, end = self._begun.offset, self._begun.offset + most
+        while gathered < end:
+            room = min(self._piece_room(gathered), end - gathered)
+            # Taken before the first byte is: of an upload that waits for a buffer nothing is held here.
             buffer = await self._pool.take()
             try:
                 size = await body.fill(memoryview(buffer)[:room])
                 await self._check_end(body, most)
-                is_kept = size == room or (self._begun.chunks is None and not (body.is_cut and self._checksum))
+                is_cut = body.is_cut and self._checksum is not None
+                is_kept = size == room or (size > 0 and self._begun.chunks is None and not is_cut)
                 if is_kept:
                     await self._written(AHEAD - 1)
                     await self._check_allowed()
@@ -252,6 +251,8 @@ class Incoming:
             self._under_way.append(piece)
             gathered += size
         await self._written(0)
+        if await body.has_more():
+            raise TooLarge(max_bytes=most)
         if gathered == self._begun.offset and not body.is_cut and not body.is_empty:
             raise NotAPiece(field="", detail="a file with a list comes in pieces of 4 MiB, or up to its end")
 

@@ -3,7 +3,8 @@
 curl sends to all three from the same file over loopback. Ours compares each 4 MiB with the entry's list, syncs it and
 commits; @tus/server and nginx neither hash nor sync. The limit is what this machine does in plain threads: receive,
 SHA-256, write past the page cache, sync. CPU is user and system time of a server's processes (ours with PostgreSQL);
-memory is the highest resident set of the processes that serve HTTP, sampled while 16 uploads run at once.
+memory is that of the processes that serve HTTP, sampled while 16 uploads run at once: PSS counts a page that two of
+them share once. CPU holds what worker and beat do meanwhile.
 """
 
 import os
@@ -82,8 +83,10 @@ def run() -> list[dict[str, object]]:
             peer_values=[one["cpu_s"] for one in tus], goal=1.8, higher_is_better=False,
         ),
         result(
-            "peak memory of HTTP at 16 uploads at once", "MiB", [memory], must=160, goal=96, higher_is_better=False
+            "peak memory of HTTP at 16 uploads at once (PSS)", "MiB", [memory[0]], must=160, goal=96,
+            higher_is_better=False,
         ),
+        result("the same as resident sets, pages of two processes counted twice", "MiB", [memory[1]]),
         result("16 uploads at once, together", "MB/s", [together]),
     ]  # fmt: skip
 
@@ -135,8 +138,8 @@ def _forget(server: Running, address: str) -> None:
         service.remove(session, server.server.receiver.folder, UUID(address.rpartition("/")[2]))
 
 
-def send_many(server: Running, clip: Clip) -> tuple[float, float]:
-    """Highest memory of the HTTP processes in MiB, and MB/s of all together; four docks with four files each."""
+def send_many(server: Running, clip: Clip) -> tuple[tuple[float, float], float]:
+    """Highest memory of the HTTP processes in MiB, as PSS and RSS, and MB/s of all: four docks with four files each."""
     (api,) = [child for child in server.children if child.spec.name == "api"]
     assert api.record is not None
     root = psutil.Process(api.record.pid)
@@ -144,12 +147,13 @@ def send_many(server: Running, clip: Clip) -> tuple[float, float]:
     for _ in range(AT_ONCE // 4):
         dock = Dock(server)
         jobs += [(dock, dock.create(clip, dock.name(clip))) for _ in range(4)]
-    peak, is_done = [0.0], threading.Event()
+    peak, is_done = (0.0, 0.0), threading.Event()
 
     def watch() -> None:
-        while not is_done.wait(0.02):
-            now = sum(one.memory_info().rss for one in [root, *root.children(recursive=True)])
-            peak[0] = max(peak[0], now / MIB)
+        nonlocal peak
+        while not is_done.wait(0.05):
+            now = [one.memory_full_info() for one in [root, *root.children(recursive=True)]]
+            peak = max(peak[0], sum(one.pss for one in now) / MIB), max(peak[1], sum(one.rss for one in now) / MIB)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -162,7 +166,7 @@ def send_many(server: Running, clip: Clip) -> tuple[float, float]:
     assert statuses == {b"204"}, statuses
     for _, address in jobs:
         _forget(server, address)
-    return peak[0], AT_ONCE * clip.size / 1e6 / seconds
+    return peak, AT_ONCE * clip.size / 1e6 / seconds
 
 
 def limit_of(folder: Path, clip: Clip) -> float:

@@ -33,11 +33,10 @@ from backend.local.handset import Handset
 from backend.local.panels import Panel
 from backend.local.state import LocalError, State
 from backend.local.town import GATEWAY, PANEL_HALL, Town
-from bodycam_dock.book import Book
 from bodycam_dock.settings import Folder
 from sync.entry import format_recorded_at
-from sync.envelope import opened
 from sync.errors import SyncError
+from sync.journal import Journal
 from tests.journeys.killing import is_up, start, wait_for
 
 TARGETS = ("api", "api", "gateway", "gateway", "dock", "dock", "worker", "postgres", "day")
@@ -55,8 +54,9 @@ class Lived:
     offences: Counter[str] = field(default_factory=Counter)
     clips: dict[int, str] = field(default_factory=dict)
     received: Counter[int] = field(default_factory=Counter)
-    camera: str = ""
-    receipts: int = 0
+    #: By the clip's id: the hash of its `clip.received`, from the custody log.
+    receipts: dict[str, str] = field(default_factory=dict)
+    erased: int = 0
     left_on_card: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -68,7 +68,7 @@ class Lived:
             self.acknowledged == self.counted
             and self.offences == Counter(dict.fromkeys(self.recorded, 1))
             and self.received == once
-            and self.receipts == len(self.clips)
+            and self.erased == len(self.receipts) == len(self.clips)
             and not self.left_on_card
         )
 
@@ -85,6 +85,10 @@ class Sources:
 
     async def _press(self) -> None:
         panel = Panel(*dc09_address(self.state), ACCOUNT)
+        for _ in range(120):  # until the gateway has heard of the line, its frames are a stranger's
+            if await panel.deliver(panel.poll()):
+                break
+            await asyncio.sleep(0.5)
         while not self.over.is_set():
             frame = panel.alarm(self.rng.randrange(POINTS) + 1, "122")
             if await panel.deliver(frame, until_s=120):
@@ -155,7 +159,7 @@ def living(folder: Path, *, kills: int, seed: int) -> Lived:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(60)
             supervisor.down(state)
-    _read_receipts(state, done)
+    _read_erasures(state, done)
     done.seconds = time.monotonic() - began
     return done
 
@@ -222,28 +226,33 @@ def _look(state: State, town: Town, done: Lived) -> None:
         if after is None:
             break
     cameras = town.person("admin-1").get("/v1/cameras")
-    camera = done.camera = next(one["pseudonym"] for one in cameras if one["serial"] == SERIAL)
-    done.received, after = Counter(), None
+    camera = next(one["pseudonym"] for one in cameras if one["serial"] == SERIAL)
+    done.received, after, custodian = Counter(), None, town.person("beweis-1")
     while True:
-        page = town.person("beweis-1").get("/v1/clips", limit=100, **({"after": after} if after else {}))
-        mine = (one for one in page["clips"] if one["camera"] == camera and one["state"] == "stored")
+        page = custodian.get("/v1/clips", limit=100, **({"after": after} if after else {}))
+        mine = [one for one in page["clips"] if one["camera"] == camera and one["state"] == "stored"]
         done.received.update(one["camera_seq"] for one in mine)
+        for one in mine:
+            records = custodian.get(f"/v1/clips/{one['id']}/custody")
+            (done.receipts[one["id"]],) = (each["hash"] for each in records if each["kind"] == "clip.received")
         after = page["after"]
         if after is None:
             return
 
 
-def _read_receipts(state: State, done: Lived) -> None:
-    """Each receipt of this camera's clips that the dock keeps, opened with the town's record key."""
-    folder = Folder(state.subfolder("dock"))
-    enrolment = folder.enrolment()
-    assert enrolment is not None
-    with contextlib.closing(Book(folder.book)) as book:
-        for clip in book.clips(camera=done.camera):
-            for receipt in clip.receipts[:1]:
-                payload = json.loads(opened(receipt, enrolment.record_key))
-                facts = (payload["kind"], payload["size"], payload["camera_seq"])
-                done.receipts += facts == ("clip.received", clip.facts.files[0].size, clip.seq)
+def _read_erasures(state: State, done: Lived) -> None:
+    """Which clips the dock says it erased, by its journal, against a receipt that the server's custody log has."""
+    journal = Journal.open(Folder(state.subfolder("dock")).journal)
+    try:
+        after = 0
+        while found := journal.drafts(after):
+            after = found[-1][0]
+            for _, draft in found:
+                if draft.kind == "clip.erased":
+                    body = json.loads(draft.body)
+                    done.erased += body["receipt"] == done.receipts.get(body["clip"])
+    finally:
+        journal.close()
 
 
 def main() -> int:
@@ -258,7 +267,12 @@ def main() -> int:
     told: dict[str, object] = {"seed": asked.seed, "kills": dict(done.kills), "seconds": round(done.seconds)}
     told |= {"acknowledged": done.acknowledged, "counted": done.counted, "recorded": len(done.recorded)}
     told |= {"offences": done.offences.total(), "clips": len(done.clips), "received": done.received.total()}
-    told |= {"receipts": done.receipts, "left_on_card": done.left_on_card, "whole": done.is_whole}
+    told |= {
+        "receipts": len(done.receipts),
+        "erased": done.erased,
+        "left_on_card": done.left_on_card,
+        "whole": done.is_whole,
+    }
     print(json.dumps(told))
     return 0 if done.is_whole else 1
 

@@ -1,8 +1,6 @@
 """A town survives kill -9 of anything at any moment: nothing lost, nothing twice, and the sweeps are alive again."""
 
 import random
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +10,6 @@ from tests.journeys.killing import killing
 SEED = 20261122
 NUMBERS = ("112042", "113140", "141312", "113300", "999999")
 AMOUNTS = ("10,00 €", "15,00 €", "30,00 €", "-   €")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's account can pass through."""
-    with tempfile.TemporaryDirectory(prefix="streife-kill-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
 
 
 def a_towns_file(folder: Path, lines: int, rng: random.Random) -> tuple[Path, Path]:

@@ -1058,6 +1058,18 @@ def deleted_late(p: Package) -> Found:
     return {("deletion_late", record(p.story.stone))}
 
 
+def freed_and_left(story: Story, clip: Clip) -> None:
+    clip.held()
+    story.now = clip.delete_at + timedelta(days=30)
+    clip.released()
+    deleted_at(days=30, hours=5)(story, clip)
+
+
+@case("73", "deletion_late", story=alone(freed_and_left))
+def deleted_late_after_the_release(p: Package) -> Found:
+    return {("deletion_late", record(p.story.stone))}
+
+
 @case("74", "deadline_wrong", story=alone(nothing, received={"delete_at": "2026-06-01T00:00:00.000Z"}))
 def deadline_of_another_class(p: Package) -> Found:
     return {("deadline_wrong", record(p.story.receipt))}

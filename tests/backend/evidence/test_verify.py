@@ -175,6 +175,19 @@ def held_again() -> Story:
     return cases.alone(then)()
 
 
+def freed_beyond_the_deadline() -> Story:
+    """A hold that outlived the deadline; gone within the hour after it was released."""
+
+    def then(story: Story, clip: Clip) -> None:
+        clip.held()
+        story.now = clip.delete_at + timedelta(days=30)
+        clip.released()
+        story.now += timedelta(minutes=40)
+        story.stone = clip.deleted()
+
+    return cases.alone(then)()
+
+
 def given_out() -> Story:
     return cases.given_out()
 
@@ -193,6 +206,7 @@ def given_out() -> Story:
         empty_clip,
         given_out,
         held_again,
+        freed_beyond_the_deadline,
     ],
 )
 def test_a_clean_variant_brings_nothing(story, tmp_path: Path) -> None:
