@@ -115,6 +115,7 @@ export function ClipPage({ line, me, board }: Shown) {
               <dd>
                 <b>{dueOf(line, now.value).text}</b>
                 <small>
+                  {line.is_held && "ohne Sperre: "}
                   {dateOf(new Date(line.delete_at))}, {timeOf(new Date(line.delete_at))} Uhr
                 </small>
                 <small>{ruleName(line.rule)}</small>
