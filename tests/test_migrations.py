@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -27,14 +28,14 @@ def schema(postgres: Postgres, url: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_migrated_and_fresh_schema_are_the_same(postgres: Postgres, database: Database) -> None:
+def test_migrated_and_fresh_schema_are_the_same(postgres: Postgres, new_database: Callable[[], Database]) -> None:
     with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE migrated")
     migrated = postgres.superuser_url("migrated")
     upgrade(migrated)
     upgrade(migrated)  # again: nothing to do
     found = schema(postgres, migrated)
-    wanted = schema(postgres, database.owner_url)
+    wanted = schema(postgres, new_database().owner_url)
     # Alembic's own table is the only difference.
     extra = [line for line in found if line not in wanted]
     assert [line for line in extra if "version_num" not in line and line.strip() not in (");", "(")] == []

@@ -106,10 +106,12 @@ class Ids:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        self._known: dict[str, str] = {}
 
     def of(self, name: str) -> str:
-        """The id of this name, the same at every start."""
+        """The id of this name, the same at every start and in every process."""
+        if name not in self._known and self._path.exists():
+            self._known = json.loads(self._path.read_text())
         if name not in self._known:
             self._known[name] = str(uuid7())
             write_atomically(self._path, json.dumps(self._known, indent=1).encode())

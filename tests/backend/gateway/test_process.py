@@ -77,17 +77,15 @@ def test_fifty_panels_and_kill_9_lose_and_double_nothing(tmp_path: Path, server:
                 panels, 10, pause_s=0.05, on_acknowledged=lambda panel, frame: acknowledged.update([told(panel, frame)])
             )
         )
-        kills = 0
-        while not pressing.done() and kills < 6:
-            await asyncio.sleep(rng.uniform(0.05, 0.4))
+        for done in sorted(rng.sample(range(5, 450), 5)):  # by progress: a slow machine and a fast one kill alike
+            while acknowledged.total() < done:
+                await asyncio.sleep(0.005)
             running.kill()
-            kills += 1
             running = await asyncio.to_thread(lambda: Running.start(folder, dc09=port, **options))
-        assert 500 == await pressing
-        return kills
+        return await pressing
 
     try:
-        assert asyncio.run(storm()) >= 3
+        assert 500 == asyncio.run(storm())
         server.is_away = False
         wait_until(lambda: len(server.signals()) >= 500, 30)
         assert 0 == running.stop()
