@@ -106,7 +106,7 @@ class Day:
             "house_no": str(self._rng.randrange(1, 120)),
             "plate": f"GR-{self._rng.choice('ABCDE')}{self._rng.choice('KLMNP')} {self._rng.randrange(1, 9999)}",
             "synthetic_plate": True,
-            "amount_cents": cents,
+            "amount_cents": cents if self._rng.random() < 0.8 else cents + 500,
         }
         entry = phone.record("offence.recorded", body, (photo,))
         phone.send()
@@ -153,14 +153,13 @@ class Day:
         due = time.monotonic() + self._rng.uniform(*ALARM_S)
         try:
             while not self.stop.is_set():
-                for panel in (hall, jobcenter):
-                    await panel.deliver(panel.poll(), until_s=5.0)
+                answered = [await panel.deliver(panel.poll(), until_s=5.0) for panel in (hall, jobcenter)]
                 await self._desk_lives()
                 if time.monotonic() >= due:
                     panel, zone = self._rng.choice(((hall, 17), (hall, 18), (jobcenter, 1)))
                     await panel.deliver(panel.alarm(zone, self._rng.choice(("122", "120"))))
                     due = time.monotonic() + self._rng.uniform(*ALARM_S)
-                await asyncio.to_thread(self.stop.wait, POLL_S)
+                await asyncio.to_thread(self.stop.wait, POLL_S if all(answered) else 1.0)
         finally:
             await hall.close()
             await jobcenter.close()

@@ -77,7 +77,7 @@ class Check:
             self.proves("Anzeige", "im Journal des Telefons, auf der Platte", f"Eintrag {head.head_seq}")
             phone.send(PATIENCE_S)
             seen = clerk.get(f"/v1/offences/{entry}")
-            facts = f"{seen['tbnr']}, Foto {seen['media_state']}"
+            facts = f"{seen['tbnr']}, Foto {'folgt' if seen['media_state'] == 'awaiting' else 'da'}"
             self.proves("Anzeige", "zugelassen, geprüft, im Büro zu sehen", facts)
             phone.upload(entry, photo)
             stored = wait(lambda: clerk.get(f"/v1/offences/{entry}")["media_state"] == "complete" or None)
@@ -126,7 +126,8 @@ class Check:
             "keep": {"ground": "criminal_offence", "case_reference": "Vorgang 4711/26"},
         }
         answered = officer.post(f"/v1/clips/{clip['id']}/answers", answers)
-        facts = f"{answered['rule']}, Frist {answered['delete_at'][:10]}, Löschsperre {answered['is_held']}"
+        hold = "mit" if answered["is_held"] else "ohne"
+        facts = f"{answered['rule']}, Frist {answered['delete_at'][:10]}, {hold} Löschsperre"
         self.proves("Clip", "fünf Fragen beantwortet, Frist mit Regel", facts)
         return str(clip["id"])
 
@@ -171,7 +172,7 @@ class Check:
         desk.post(f"/v1/alarms/{alarm['id']}/close", {"disposition": "drill"})
         desk.post(f"/v1/incidents/{incident}/resolve")
         desk.post(f"/v1/incidents/{incident}/close", {"disposition": "drill"})
-        facts = f"{len(whole['decisions'])} Entscheidungen mit Regel und Grund"
+        facts = f"Entscheidungen mit Regel und Grund: {len(whole['decisions'])}"
         self.proves("Alarm", "Streife vor Ort und zurück, Einsatz abgeschlossen", facts)
 
     async def _press(self) -> str:
@@ -208,14 +209,14 @@ class Check:
             code, said = verify(path, done["root"])
             if code != 0:
                 raise LocalError(f"Das Paket prüft nicht grün (Code {code}): {said}")
-            self.proves("Export", "ohne Netz geprüft: grün", said.splitlines()[0][:60])
+            self.proves("Export", "ohne Netz geprüft: grün", said.splitlines()[0].partition(". ")[0])
             place = package.index(b"ftyp") + 64  # inside the original's bytes
             path.write_bytes(package[:place] + bytes([package[place] ^ 1]) + package[place + 1 :])
             code, said = verify(path, done["root"])
             if code != 1 or "original" not in said:
                 raise LocalError(f"Ein geändertes Byte wurde nicht gefunden (Code {code}): {said}")
             named = next((line for line in said.splitlines() if "originale" in line), said.splitlines()[0])
-            self.proves("Export", "ein Bit geändert: gefunden und benannt", named.strip()[:60])
+            self.proves("Export", "ein Bit geändert: gefunden und benannt", named.strip().removeprefix("ROT: "))
 
 
 def run(state: State, address: str, console: Console) -> bool:

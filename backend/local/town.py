@@ -174,6 +174,7 @@ class Town:
             self._add(desk, "units", f"unit.{login}", call_sign=sign, mode="foot")
             unit = self.ids.of(f"unit.{login}")
             desk.post(f"/v1/units/{unit}/shifts", {"id": self.ids.of(f"shift.{login}"), "person": people[login]})
+            desk.post(f"/v1/units/{unit}/status", {"id": self.ids.of(f"status.{login}"), "code": "1"})
             self._train(leader, people[login])
 
     def connect(self) -> None:
