@@ -413,6 +413,7 @@ def test_forget_consumed_deletes_what_was_consumed_and_nothing_else(app, owner, 
 # --- over HTTP ---
 
 
+@pytest.mark.slow
 def test_ids_of_another_town_open_nothing_at_any_route(http, owner, foreign: World, world: World) -> None:
     ids = [
         str(found)

@@ -28,6 +28,8 @@ from sync.keys import verify
 from tests.backend.evidence.conftest import PIECE, Dock, Town, docked, records, tick
 from tests.backend.evidence.test_answers import HOLD, in_days
 
+pytestmark = pytest.mark.slow
+
 DATA = b"Film" * 1000
 DAY = timedelta(days=1)
 

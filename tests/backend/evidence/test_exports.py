@@ -25,6 +25,8 @@ from sync.entry import format_instant
 from tests.backend.evidence.conftest import Town
 from tests.backend.world import Person
 
+pytestmark = pytest.mark.slow
+
 KEEP = {"keep": {"ground": "criminal_offence", "case_reference": "12 Js 345/26"}}
 
 

@@ -11,6 +11,8 @@ from backend.evidence import verify
 from tests.backend.evidence.cases import alone, nothing
 from tests.backend.evidence.story import Story, standard
 
+pytestmark = pytest.mark.slow
+
 SEED = 20261126
 POSITIONS = 500
 SHARDS = 8

@@ -26,6 +26,8 @@ from backend.log.canonical import canonical
 from sync import entry, envelope, keys
 from tests.backend.evidence.story import Story, standard, tiles
 
+pytestmark = pytest.mark.slow
+
 OLD_PYTHON = Path("~/.pyenv/versions/3.9.18/bin/python").expanduser()
 
 
