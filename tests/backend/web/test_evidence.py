@@ -58,9 +58,13 @@ def test_an_officer_answers_the_five_questions_by_keyboard_and_the_clip_is_held(
     keys.press("ArrowDown")
     keys.press("Tab")
     keys.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Für die Löschsperre fehlt das Aktenzeichen")
-    card.get_by_label("Aktenzeichen, oder Einsatznummer").fill("OW-26-03977")
-    keys.press("Enter")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Für die Löschsperre fehlt das Aktenzeichen")
+    expect(alert).to_be_focused()  # it takes the focus once it is painted
+    number = card.get_by_label("Aktenzeichen, oder Einsatznummer")
+    number.fill("OW-26-03977")
+    expect(number).to_have_value("OW-26-03977")
+    number.press("Enter")
 
     done = page.get_by_role("listitem").filter(has_text="2:41 min")
     expect(done).to_contain_text("Löschsperre: bleibt")
