@@ -13,7 +13,8 @@ from backend.local.state import LocalError, State
 
 #: A first start makes a database and imports everything.
 START_S: Final = 90.0
-_PROGRAM: Final = "from backend.cli import main; main(prog_name='streife')"
+#: The command line in this Python, whatever stands on PATH.
+PROGRAM: Final = "from backend.cli import main; main(prog_name='streife')"
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def running(state: State, command: str, *options: str) -> Iterator[str]:
     log = state.subfolder("logs") / f"{command}.log"
     with log.open("ab") as output:
         own = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", _PROGRAM, command, "--state", str(state.folder), *options],
+            [sys.executable, "-c", PROGRAM, command, "--state", str(state.folder), *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -12,21 +12,20 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import httpx
 import structlog
 
 from backend import logs
-from backend.fields import uuid7
 from backend.local import supervisor
 from backend.local.clips import CameraCard
 from backend.local.handset import Handset
 from backend.local.panels import Panel
 from backend.local.state import LocalError, State
 from backend.local.town import HTTP_SENDER, PANEL_HALL, PANEL_JOBCENTER, Town, desk_token, panel_key
-from sync.entry import format_instant, format_recorded_at
+from sync.entry import format_recorded_at
 from sync.errors import SyncError
 
 logger = structlog.get_logger()
@@ -210,17 +209,6 @@ def dc09_address(state: State) -> tuple[str, int]:
 def http_address(state: State) -> str:
     """Where the gateway listens for desks."""
     return f"http://127.0.0.1:{state.recall('demo.http') or '0'}"
-
-
-def desk_signal(point: str, **changes: Any) -> dict[str, Any]:
-    """What a desk's alarm button sends."""
-    at = format_instant(datetime.now(UTC))
-    return {"v": 1, "point": point, "kind": "panic", "level": 2, "occurred_at": at, "test": False} | changes
-
-
-def idempotency_key() -> str:
-    """One for each press."""
-    return str(uuid7())
 
 
 @click.command()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.local import setup, supervisor
+from backend.local.beside import PROGRAM
 from backend.local.child import Spec
 from backend.local.day import card_places
 from backend.local.installation import Installation
@@ -17,7 +18,6 @@ from backend.settings import from_environment
 HOST: Final = "127.0.0.1"
 #: The gateway's ports begin here; the first free one is remembered, as panels know it by number.
 FIRST_PORT: Final = 9500
-_PROGRAM: Final = "from backend.cli import main; main(prog_name='streife')"
 
 
 def default_state() -> Path:
@@ -69,7 +69,7 @@ def _devices(state: State, installation: Installation, address: str) -> _Devices
         root = setup.fingerprint(server, town.town).replace(" ", "")
     finally:
         server.engine.dispose()
-    streife = [sys.executable, "-c", _PROGRAM]
+    streife = [sys.executable, "-c", PROGRAM]
     dc09, http = (f"{HOST}:{_port(state, name)}" for name in ("demo.dc09", "demo.http"))
     speak = [*streife, "gateway", "--state", str(gateway), "--server", address, "--dc09", dc09, "--http", http]
     take = [*streife, "dock", "--state", str(dock), "--server", address, "--allow-unencrypted", "--json"]

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from backend.db import sessions_of
 from backend.errors import NotFound
@@ -239,8 +238,3 @@ class Town:
         today = datetime.now(UTC).date()
         span = {"issued_on": str(today - timedelta(days=30)), "valid_until": str(today + timedelta(days=335))}
         leader.post("/v1/training-certificates", {"person": person, "issuer": "Ausbildung Ordnungsamt", **span})
-
-
-def new_id() -> UUID:
-    """An id for what is made once."""
-    return uuid7()
