@@ -103,6 +103,7 @@ EXCEPTIONS = {
     ("backend/evidence/viewing.py", "backend.log.canonical"): "as above",
     ("backend/evidence/queries.py", "backend.feed.queries"): "the board begins with the feed's cursor",
     ("backend/evidence/queries.py", "backend.work.service"): "the board shows the tasks beside the clips",
+    ("backend/evidence/queries.py", "backend.dispatch.queries"): "whose clips an incident may have",
     ("backend/evidence/routes.py", "backend.server"): "handlers take what the process holds: keys, store, secret",
     ("backend/evidence/routes.py", "backend.evidence.answering"): "a part of the slice's service",
     ("backend/evidence/routes.py", "backend.evidence.holding"): "a part of the slice's service",

@@ -1,9 +1,12 @@
 """Reads of the control room."""
 
+from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from backend.db import rows
 from backend.dispatch import service, units
 from backend.dispatch.emergencies import EMERGENCIES
 from backend.dispatch.service import INCIDENTS, JOBS, REPORTS
@@ -11,6 +14,34 @@ from backend.dispatch.wire import Emergency, Incident, Job, Note, Report, Status
 
 #: Most incidents of a board: beyond, a control room has another problem.
 BOARD_ROWS = 500
+
+_PRESENT: Final = (
+    "SELECT s.person, greatest(j.sent_at, s.started_at) AS since,"
+    " least(j.ended_at, s.ended_at, i.closed_at) AS until"  # NULL counts as: not yet
+    " FROM job j JOIN shift s ON s.town = j.town AND s.unit = j.unit JOIN incident i ON i.town = j.town"
+    " AND i.id = j.incident WHERE j.incident = %(incident)s"
+    " UNION ALL SELECT e.person, e.raised_at, i.closed_at FROM emergency e JOIN incident i ON i.town = e.town"
+    " AND i.id = e.incident WHERE e.incident = %(incident)s"
+)
+
+
+class Presence(NamedTuple):
+    """An officer who had to do with an incident, and when; both ends inclusive, None: still."""
+
+    person: UUID
+    since: datetime
+    until: datetime | None
+
+
+def presences(session: Session, incident: UUID) -> list[Presence]:
+    """Who was on shift in a unit while it had a job of the incident, and who called for help in it.
+
+    Raises:
+        NotFound: there is no such incident.
+    """
+    service.found_incident(session, incident)
+    spans = (Presence(*row) for row in rows(session, _PRESENT, incident=incident))
+    return [one for one in spans if one.until is None or one.until >= one.since]
 
 
 def whole_incident(session: Session, id: UUID) -> WholeIncident:

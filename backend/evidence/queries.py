@@ -6,9 +6,10 @@ from typing import Final
 from uuid import UUID
 
 from msgspec import structs
-from sqlalchemy import ColumnElement, Select, exists, false, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from backend.dispatch import queries as dispatch
 from backend.errors import BadInput, NotFound
 from backend.evidence.cameras import as_assignment, as_camera, as_certificate
 from backend.evidence.clips import answers_of, as_line, is_within
@@ -34,6 +35,7 @@ from backend.evidence.wire import (
     DeletionRecords,
     EvidenceBoard,
     Gap,
+    IncidentClips,
 )
 from backend.feed.queries import cursor_now
 from backend.fields import Actor, PersonId, SourceId
@@ -101,6 +103,33 @@ def clip(session: Session, actor: Actor, id: UUID) -> Clip:
         deleted_at=row.deleted_at,
         holds=[as_hold(one) for one in holds],
     )
+
+
+def of_incident(session: Session, incident: UUID) -> IncidentClips:
+    """How many clips there are of an incident: of whoever was there, recorded while they were.
+
+    A clip counts that began before the end and ended after the begin; one of unknown length counts by its begin.
+    What was deleted, or brought twice, does not.
+
+    Raises:
+        NotFound: there is no such incident.
+    """
+    row = ClipRow
+    theirs = or_(false(), *(_recorded_by(one) for one in dispatch.presences(session, incident)))
+    counts = select(
+        func.count(),
+        func.count().filter(row.state == ClipState.STORED),
+        func.count().filter(row.holds > 0),
+    ).where(row.state.in_([ClipState.AWAITING_MEDIA, ClipState.STORED]), row.duplicate_of.is_(None), theirs)
+    clips, arrived, held = session.execute(counts).one()
+    return IncidentClips(clips=clips, arrived=arrived, held=held)
+
+
+def _recorded_by(one: dispatch.Presence) -> ColumnElement[bool]:
+    row = ClipRow
+    length = func.make_interval(0, 0, 0, 0, 0, 0, func.coalesce(row.duration_ms, 0) / 1000.0)
+    is_begun = true() if one.until is None else row.started_at <= one.until
+    return and_(row.officer == one.person, row.started_at + length >= one.since, is_begun)
 
 
 def gaps(session: Session) -> list[Gap]:

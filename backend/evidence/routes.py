@@ -22,6 +22,7 @@ from backend.evidence.wire import (
     EvidenceBoard,
     Gap,
     Hold,
+    IncidentClips,
     NewAnswers,
     NewCorrection,
     NewHold,
@@ -109,6 +110,19 @@ def get_clip(clip_id: FromPath[UUID], actor: Actor, sessions: Sessions) -> Clip:
     """One clip with all that is kept of it, but its pictures and sound."""
     with sessions.begin() as session:
         return queries.clip(session, actor, clip_id)
+
+
+@get(
+    "/incidents/{incident_id:uuid}/clips",
+    operation_id="countIncidentClips",
+    sync_to_thread=True,
+    opt={"right": "dispatch:R"},
+    responses=problems(400, 401, 403, 404),
+)
+def count_incident_clips(incident_id: FromPath[UUID], sessions: Sessions) -> IncidentClips:
+    """Whether clips of an incident exist, and whether they are on hold; never which, whose, or what they show."""
+    with sessions.begin() as session:
+        return queries.of_incident(session, incident_id)
 
 
 @post(
@@ -294,6 +308,7 @@ router = Router(
         list_gaps,
         list_deleted,
         get_clip,
+        count_incident_clips,
         answer_clip,
         correct_clip,
         review_clip,

@@ -228,6 +228,14 @@ class ClipPage(Struct, frozen=True, kw_only=True):
     after: Annotated[str | None, Meta(description="Send it as `after` for the next page; null: this was the last.")]
 
 
+class IncidentClips(Struct, frozen=True, kw_only=True):
+    """That clips of an incident exist, for the control room: counts and nothing else (invariant 13)."""
+
+    clips: Annotated[int, Meta(ge=0, description="Clips of officers who were there, begun or running then.")]
+    arrived: Annotated[int, Meta(ge=0, description="Of these, stored on the server.")]
+    held: Annotated[int, Meta(ge=0, description="Of these, on hold: not deleted at their deadline.")]
+
+
 class Gap(Struct, frozen=True, kw_only=True):
     """Numbers that a camera counted and no dock ever saw; both ends inclusive."""
 

@@ -63,15 +63,15 @@ CREATE TABLE alarm (
     CONSTRAINT ck_alarm_no_shelved_p1 CHECK (state <> 'shelved' OR (priority > 1 AND shelved_until IS NOT NULL))
 )
 ;
-CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
+CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
 ;
-CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
+CREATE INDEX ix_alarm_due ON alarm (town, due_at) WHERE due_at IS NOT NULL
 ;
 CREATE INDEX ix_alarm_p1 ON alarm (town, id) WHERE priority = 1 AND state <> 'closed'
 ;
-CREATE INDEX ix_alarm_building ON alarm (town, building, received_at)
-;
 CREATE INDEX ix_alarm_spot ON alarm (town, spot, kind, raised_at)
+;
+CREATE UNIQUE INDEX uq_alarm_open ON alarm (town, spot, kind) WHERE state <> 'closed'
 ;
 ALTER TABLE alarm ENABLE ROW LEVEL SECURITY
 ;
@@ -109,9 +109,9 @@ CREATE TABLE signal (
     CONSTRAINT ck_signal_state CHECK (state IN ('normalised', 'unparsed'))
 )
 ;
-CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
-;
 CREATE INDEX ix_signal_alarm ON signal (town, alarm, received_at)
+;
+CREATE INDEX ix_signal_bad ON signal (town, source, received_at) WHERE state = 'unparsed'
 ;
 ALTER TABLE signal ENABLE ROW LEVEL SECURITY
 ;
@@ -223,9 +223,9 @@ CREATE TABLE incident (
     CONSTRAINT ck_incident_closed_with_disposition CHECK (state <> 'closed' OR disposition IS NOT NULL)
 )
 ;
-CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
-;
 CREATE INDEX ix_incident_building ON incident (town, building, happened_at) WHERE building IS NOT NULL
+;
+CREATE INDEX ix_incident_open ON incident (town, no) WHERE state NOT IN ('closed', 'merged')
 ;
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY
 ;
@@ -844,9 +844,9 @@ CREATE TABLE task (
     CONSTRAINT ck_task_closed_with_outcome CHECK ((closed_at IS NULL) = (outcome IS NULL))
 )
 ;
-CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
-;
 CREATE INDEX ix_task_open ON task (town, audience, opened_at, id) WHERE closed_at IS NULL
+;
+CREATE UNIQUE INDEX uq_task_open ON task (town, kind, subject_type, subject) WHERE closed_at IS NULL
 ;
 ALTER TABLE task ENABLE ROW LEVEL SECURITY
 ;
@@ -895,9 +895,9 @@ CREATE TABLE report (
     CONSTRAINT ck_report_channel CHECK (channel IN ('phone', 'officer', 'citizen', 'patrol'))
 )
 ;
-CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
-;
 CREATE INDEX ix_report_incident ON report (town, incident)
+;
+CREATE INDEX ix_report_open ON report (town, received_at) WHERE incident IS NULL
 ;
 ALTER TABLE report ENABLE ROW LEVEL SECURITY
 ;
@@ -929,9 +929,9 @@ CREATE TABLE job (
     CONSTRAINT ck_job_state CHECK (state IN ('proposed', 'sent', 'delivered', 'accepted', 'en_route', 'on_scene', 'timed_out', 'declined', 'withdrawn', 'done'))
 )
 ;
-CREATE INDEX ix_job_incident ON job (town, incident)
-;
 CREATE INDEX ix_job_due ON job (town, due_at) WHERE due_at IS NOT NULL
+;
+CREATE INDEX ix_job_incident ON job (town, incident)
 ;
 ALTER TABLE job ENABLE ROW LEVEL SECURITY
 ;
@@ -997,9 +997,9 @@ CREATE TABLE emergency (
     CONSTRAINT ck_emergency_no_position_kept CHECK (state <> 'closed' OR lat IS NULL)
 )
 ;
-CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
-;
 CREATE INDEX ix_emergency_due ON emergency (town, due_at) WHERE due_at IS NOT NULL
+;
+CREATE INDEX ix_emergency_open ON emergency (town, id) WHERE state <> 'closed'
 ;
 ALTER TABLE emergency ENABLE ROW LEVEL SECURITY
 ;
@@ -1106,11 +1106,11 @@ CREATE TABLE clip (
     CONSTRAINT ck_clip_deleted CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 )
 ;
-CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
-;
 CREATE INDEX ix_clip_camera ON clip (town, camera, camera_seq)
 ;
 CREATE INDEX ix_clip_due ON clip (town, delete_at) WHERE state <> 'deleted'
+;
+CREATE INDEX ix_clip_newest ON clip (town, received_at, id)
 ;
 ALTER TABLE clip ENABLE ROW LEVEL SECURITY
 ;
@@ -1338,9 +1338,9 @@ CREATE TABLE shift (
     CONSTRAINT ck_shift_order CHECK (ended_at >= started_at)
 )
 ;
-CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
-;
 CREATE INDEX ix_shift_unit ON shift (town, unit, started_at)
+;
+CREATE UNIQUE INDEX uq_shift_open ON shift (town, person) WHERE ended_at IS NULL
 ;
 ALTER TABLE shift ENABLE ROW LEVEL SECURITY
 ;

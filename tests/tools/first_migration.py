@@ -1,6 +1,7 @@
 """Writes the first migration anew: the statements that declare today's rows. Only until the first release."""
 
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,10 @@ TARGET = FOLDER / "versions" / "20261122_first.sql"
 
 
 def statements(owner_url: str) -> list[str]:
-    """What creating every row's table in an empty database executes, in order."""
+    """What creating every row's table in an empty database executes, in order; a table's indexes sorted.
+
+    SQLAlchemy keeps a table's indexes in a set: their order would change with each run.
+    """
     engine, seen = connect(owner_url, pool_size=1), []
 
     @event.listens_for(engine, "before_cursor_execute")
@@ -28,7 +32,11 @@ def statements(owner_url: str) -> list[str]:
     with engine.begin() as connection:
         metadata.create_all(connection)
     engine.dispose()
-    return seen
+    return [one for is_index, run in groupby(seen, _makes_index) for one in (sorted(run) if is_index else run)]
+
+
+def _makes_index(statement: str) -> bool:
+    return statement.startswith(("CREATE INDEX", "CREATE UNIQUE INDEX"))
 
 
 def main() -> None:

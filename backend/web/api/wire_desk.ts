@@ -212,6 +212,13 @@ export interface WholeIncident {
   readonly decisions: readonly Decision[];
 }
 
+/** That clips of an incident exist; a dispatcher learns no more of them. */
+export interface IncidentClips {
+  readonly clips: number;
+  readonly arrived: number;
+  readonly held: number;
+}
+
 /** What stands in the scope `desk`, by the type that a change names. */
 export type DeskThings = {
   readonly alarm: Alarm;

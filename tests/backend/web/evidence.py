@@ -20,6 +20,7 @@ class Custody:
 
     def __init__(self, town: Town, desk: Desk) -> None:
         self.town = town
+        self.desk = desk
         self.world = desk.world
         self.superior, self.admin = self.world.person(Role.SUPERIOR), self.world.person(Role.ADMIN)
         self.custodian, self.second = self.world.person(Role.CUSTODIAN), self.world.person(Role.CUSTODIAN)
@@ -33,9 +34,9 @@ class Custody:
         self._number += 1
         return self.dock.bring(data if data is not None else os.urandom(40), number=self._number, **members)
 
-    def answered(self, data: bytes | None = None, **changes: object) -> UUID:
+    def answered(self, data: bytes | None = None, *, started_at: str | None = None, **changes: object) -> UUID:
         """A clip whose officer answered the five questions."""
-        clip = self.clip(data)
+        clip = self.clip(data, **({} if started_at is None else {"started_at": started_at}))
         answer = self.world.http.post(
             f"/v1/clips/{clip}/answers", headers=self.officer.headers, json=evidence.ANSWERS | changes
         )

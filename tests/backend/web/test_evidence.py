@@ -1,18 +1,22 @@
 """Clips in a real browser: five answers, holds, footage behind a reason, an export with two people."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Download, expect
 
-from backend.fields import Role
+from backend.fields import Role, uuid7
+from sync.entry import format_instant
 from tests.backend.web.conftest import THEMES, Screen, Screens, Town
 from tests.backend.web.desk import Desk
 from tests.backend.web.evidence import Custody, film
 from tests.backend.world import Person
 
 pytestmark = pytest.mark.slow
+
+KEEP = {"ground": "regulatory_offence", "case_reference": "OWI-2026-0412"}
 
 
 @pytest.fixture(scope="session")
@@ -198,6 +202,26 @@ def test_an_export_is_asked_for_by_one_approved_by_another_and_downloaded(screen
 
 def assert_is_zip(download: Download) -> None:
     assert b"PK" == Path(download.path()).read_bytes()[:2]
+
+
+def test_the_control_room_sees_that_clips_exist_and_are_held_and_no_more(screens: Screens, custody: Custody) -> None:
+    desk = custody.desk
+    dispatcher = custody.world.person(Role.DISPATCHER)
+    unit = desk.post("/v1/units", id=str(uuid7()), call_sign="Erle 31", mode="foot")["id"]
+    desk.post(f"/v1/units/{unit}/shifts", id=str(uuid7()), person=str(custody.officer.id))
+    incident = desk.incident("dispute", "Hafenstraße 4")["id"]
+    page = window(screens, dispatcher, "dark").page
+    page.get_by_role("button", name=re.compile("Hafenstraße 4")).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Hafenstraße 4")
+    expect(page.get_by_role("heading", name="Bodycam")).to_have_count(0)
+    desk.post("/v1/jobs", id=str(uuid7()), incident=incident, unit=unit)
+    custody.answered(started_at=format_instant(datetime.now(UTC)), keep=KEEP)
+    custody.clip(started_at=format_instant(datetime.now(UTC)))
+    expect(page.get_by_role("heading", name="Bodycam")).to_be_visible(timeout=20_000)
+    said = page.get_by_text("2 Aufnahmen vorhanden, 1 davon gesichert. Einsicht nur über die Beweismittelstelle.")
+    expect(said).to_be_visible(timeout=20_000)
+    assert "cam-1" not in page.content()
+    desk.clear()
 
 
 @pytest.mark.parametrize("theme", THEMES)

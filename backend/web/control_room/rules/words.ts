@@ -5,6 +5,7 @@ import type {
   Channel,
   Disposition,
   Emergency,
+  IncidentClips,
   IncidentState,
   JobState,
   Meaning,
@@ -187,4 +188,30 @@ export function oddities(alarm: Alarm): readonly string[] {
 export function partsOf(place: string): { readonly where: string; readonly detail: string } {
   const [building = "", zone, ...rest] = place.split(" · ");
   return { where: zone === undefined ? building : `${building}, ${zone}`, detail: rest.join(" · ") };
+}
+
+export interface ClipsWords {
+  readonly state: string;
+  /** Smaller, behind it. */
+  readonly more: string;
+}
+
+/** What the control room says of an incident's clips; null: nothing, as there are none or it is not known. */
+export function clipsWords(of: IncidentClips | null): ClipsWords | null {
+  if (of === null || of.clips === 0) return null;
+  const { clips, arrived, held } = of;
+  const what = clips === 1 ? "Aufnahme vorhanden" : `${clips} Aufnahmen vorhanden`;
+  return { state: `${what}, ${secured(clips, held)}.`, more: `${coming(clips, clips - arrived)}Einsicht nur über die Beweismittelstelle.` };
+}
+
+function secured(clips: number, held: number): string {
+  if (held === 0) return "nicht gesperrt: Löschung nach Frist";
+  if (held === clips) return "gesichert";
+  return `${held} davon gesichert`;
+}
+
+function coming(clips: number, missing: number): string {
+  if (missing === 0) return "";
+  if (clips === 1) return "Sie wird gerade übertragen. ";
+  return `${missing} ${missing === 1 ? "wird" : "werden"} gerade übertragen. `;
 }

@@ -8,6 +8,7 @@ import { ALARM_STATES, alarmKind, INCIDENT_STATES, kindOf, oddities, partsOf } f
 import { acceptIncident, acceptOne, alarmsOf, sending } from "../state/commands.ts";
 import { personName, waiting } from "../state/live.ts";
 import { useShown } from "../state/shown.ts";
+import { ClipsPart } from "./ClipsPart.tsx";
 import { Course } from "./Course.tsx";
 import { Ending } from "./Ending.tsx";
 import { EmergencyPart } from "./EmergencyPart.tsx";
@@ -68,6 +69,7 @@ export function IncidentPane({ incident, desk }: { readonly incident: Incident; 
             ))}
             <Jobs incident={incident} desk={desk} isNext={!isWaiting} />
             {alarms.length > 0 && <Alarms alarms={alarms} />}
+            <ClipsPart incident={incident.id} />
             <NoteForm incident={incident} />
             <Ending incident={incident} open={open.length} emergencies={emergencies} />
           </div>
