@@ -42,14 +42,16 @@ PARTS_OF_SERVICE = {
 PARTS_OF_ROUTES = {"evidence": {"camera_routes", "export_routes"}}
 #: … and of its `tables`.
 PARTS_OF_TABLES = {"evidence": {"export_tables"}}
+#: … and of its `wire`.
+PARTS_OF_WIRE = {"evidence": {"export_wire"}}
 #: What a file of this name may import of `backend`: shared modules, then files of earlier slices.
 SHARED = {
     "wire": ({"fields"}, set()),
     "tables": ({"db", "fields"}, set()),
     "rules": ({"fields", "machines"}, set()),
     "service": ({"db", "errors", "fields", "machines"}, {"service", "wire", "rules"}),
-    "queries": ({"db", "errors", "fields"}, set()),
-    "routes": ({"db", "errors", "fields"}, set()),
+    "queries": ({"db", "errors", "fields", "paging"}, set()),
+    "routes": ({"db", "errors", "fields", "paging"}, set()),
     "tasks": ({"db"}, set()),
 }
 OWN = {
@@ -201,6 +203,8 @@ def role(slice_: str, file: str) -> str:
         return "routes"
     if file in PARTS_OF_TABLES.get(slice_, set()):
         return "tables"
+    if file in PARTS_OF_WIRE.get(slice_, set()):
+        return "wire"
     return "service" if file in PARTS_OF_SERVICE.get(slice_, set()) else file
 
 
@@ -220,10 +224,14 @@ def broken(path: Path) -> Iterator[str]:
                 yield module
         elif other[0] == own:
             allowed = OWN.get(kind)
-            if allowed is not None and other[1] not in allowed:
+            if allowed is not None and not {other[1], _shape(*other)} & allowed:
                 yield module
         elif ORDER.index(other[0]) > ORDER.index(own) or other[1] not in {*of_earlier, *_wires(kind)}:
             yield module
+
+
+def _shape(slice_: str, file: str) -> str:
+    return "wire" if role(slice_, file) == "wire" else file
 
 
 def _wires(kind: str) -> set[str]:

@@ -1,5 +1,6 @@
 """Cases, and the way of an export from the request to the download by those two who answer for it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -10,22 +11,14 @@ from sqlalchemy.orm import Session
 
 from backend.errors import BadInput, ClipGone, ExportNotBuilt, NotAllowed, NotFound, OwnApproval, PackageGone
 from backend.evidence import rules
-from backend.evidence.clips import findings_of
+from backend.evidence.clips import SCOPE, findings_of
 from backend.evidence.export_tables import CaseRow, ExportItemRow, ExportRow
+from backend.evidence.export_wire import Case, Export, ExportItem, ExportState, NewCase, NewExport, Outcome
 from backend.evidence.package import top_folder
 from backend.evidence.tables import ClipRow
 from backend.evidence.viewing import REFUSALS
-from backend.evidence.wire import (
-    Case,
-    ClipClass,
-    ClipState,
-    Export,
-    ExportItem,
-    ExportState,
-    NewCase,
-    NewExport,
-    Outcome,
-)
+from backend.evidence.wire import ClipClass, ClipState
+from backend.feed import service as feed
 from backend.fields import SOFTWARE, Actor, PersonId, uuid7
 from backend.log import service as log
 from backend.log.canonical import Json
@@ -91,6 +84,7 @@ def request(session: Session, actor: Actor, case: UUID, data: NewExport, *, key:
     row = ExportRow(
         town=actor.town,
         id=uuid7(),
+        rev=0,
         case_id=case,
         recipient=data.recipient,
         state="requested",
@@ -105,7 +99,7 @@ def request(session: Session, actor: Actor, case: UUID, data: NewExport, *, key:
     session.flush()
     private: dict[str, Json] = {"recipient": data.recipient, "clips": [str(clip) for clip in data.clips]}
     record(session, actor, "export.requested", row.id, {"case": str(case)}, private=private, key=key, now=now)
-    return as_export(session, row)
+    return tell(session, row)
 
 
 def bar_of(clip: ClipRow) -> rules.Bar | None:
@@ -143,8 +137,8 @@ def approve(session: Session, actor: Actor, id: UUID, *, key: SourceKey, now: da
     if row.state == "requested":
         row.state, row.approved_by, row.approved_at = "approved", actor.person, now
         record(session, actor, "export.approved", row.id, {}, key=key, now=now)
-        session.flush()
-    return as_export(session, row)
+        return tell(session, row)
+    return as_exports(session, [row])[0]
 
 
 def export(session: Session, actor: Actor, id: UUID) -> Export:
@@ -156,7 +150,7 @@ def export(session: Session, actor: Actor, id: UUID) -> Export:
     row = session.get(ExportRow, (actor.town, id))
     if row is None:
         raise NotFound
-    return as_export(session, row)
+    return as_exports(session, [row])[0]
 
 
 def deliver(session: Session, actor: Actor, id: UUID, folder: Path, *, key: SourceKey, now: datetime) -> Delivery:
@@ -181,6 +175,7 @@ def deliver(session: Session, actor: Actor, id: UUID, folder: Path, *, key: Sour
         raise ExportNotBuilt(state=row.state)
     if row.delivered_at is None:
         row.delivered_at, row.delete_at = now, now + rules.PACKAGE_KEPT
+        tell(session, row)
     record(session, actor, "export.delivered", row.id, {"sha256": row.sha256}, private={}, key=key, now=now)
     case = session.get_one(CaseRow, (actor.town, row.case_id))
     return Delivery(path, f"{top_folder(case.aktenzeichen, id)}.zip", row.size_bytes)
@@ -217,29 +212,45 @@ def record(
     )
 
 
-def as_export(session: Session, row: ExportRow) -> Export:
-    """The row with its items as it is sent."""
-    items = session.scalars(
-        select(ExportItemRow).where(ExportItemRow.export == row.id).order_by(ExportItemRow.number)
-    ).all()
-    return Export(
-        id=row.id,
-        case_id=row.case_id,
-        recipient=row.recipient,
-        state=ExportState(row.state),
-        requested_by=PersonId(row.requested_by),
-        requested_at=row.requested_at,
-        approved_by=PersonId(row.approved_by) if row.approved_by is not None else None,
-        approved_at=row.approved_at,
-        built_at=row.built_at,
-        size_bytes=row.size_bytes,
-        sha256=row.sha256,
-        root=row.root,
-        delivered_at=row.delivered_at,
-        delete_at=row.delete_at,
-        problem=row.problem,
-        items=[
-            ExportItem(clip=one.clip, outcome=Outcome(one.outcome) if one.outcome is not None else None)
-            for one in items
-        ],
-    )
+def tell(session: Session, row: ExportRow) -> Export:
+    """Whoever may approve exports sees it as it stands now; `rev` rises."""
+    row.rev += 1
+    session.flush()
+    told = as_exports(session, [row])[0]
+    feed.put(session, SCOPE, "export", id=row.id, rev=row.rev, body=told)
+    return told
+
+
+def as_exports(session: Session, rows: Sequence[ExportRow]) -> list[Export]:
+    """The rows with their items as they are sent."""
+    ids = [row.id for row in rows]
+    items: dict[UUID, list[ExportItem]] = {id_: [] for id_ in ids}
+    statement = select(ExportItemRow).where(ExportItemRow.export.in_(ids)).order_by(ExportItemRow.number)
+    for one in session.scalars(statement):
+        outcome = Outcome(one.outcome) if one.outcome is not None else None
+        items[one.export].append(ExportItem(clip=one.clip, outcome=outcome))
+    numbers = select(CaseRow.id, CaseRow.aktenzeichen).where(CaseRow.id.in_({row.case_id for row in rows}))
+    cases = dict(session.execute(numbers).all())
+    return [
+        Export(
+            id=row.id,
+            rev=row.rev,
+            case_id=row.case_id,
+            aktenzeichen=cases[row.case_id],
+            recipient=row.recipient,
+            state=ExportState(row.state),
+            requested_by=PersonId(row.requested_by),
+            requested_at=row.requested_at,
+            approved_by=PersonId(row.approved_by) if row.approved_by is not None else None,
+            approved_at=row.approved_at,
+            built_at=row.built_at,
+            size_bytes=row.size_bytes,
+            sha256=row.sha256,
+            root=row.root,
+            delivered_at=row.delivered_at,
+            delete_at=row.delete_at,
+            problem=row.problem,
+            items=items[row.id],
+        )
+        for row in rows
+    ]

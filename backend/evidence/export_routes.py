@@ -14,9 +14,10 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from backend.db import Sessions
 from backend.errors import problems
-from backend.evidence import cases
-from backend.evidence.wire import Case, Export, NewCase, NewExport
+from backend.evidence import cases, queries
+from backend.evidence.export_wire import Case, Export, ExportPage, NewCase, NewExport
 from backend.fields import Actor
+from backend.paging import After, Limit
 from backend.server import Server
 
 _ZIP: Final = "application/zip"
@@ -70,6 +71,19 @@ def approve_export(
 
 
 @get(
+    "/exports",
+    operation_id="listExports",
+    sync_to_thread=True,
+    opt={"right": "export:A"},
+    responses=problems(400, 401, 403),
+)
+def list_exports(sessions: Sessions, after: After = None, limit: Limit = 50) -> ExportPage:
+    """Exports with their clips, the newest asked for first; `requested` ones wait for a second person."""
+    with sessions.begin() as session:
+        return queries.exports(session, after=after, limit=limit)
+
+
+@get(
     "/exports/{export_id:uuid}",
     operation_id="getExport",
     sync_to_thread=True,
@@ -109,5 +123,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 router = Router(
-    "/v1", route_handlers=[open_case, request_export, approve_export, get_export, get_package], tags=["evidence"]
+    "/v1",
+    route_handlers=[open_case, request_export, approve_export, list_exports, get_export, get_package],
+    tags=["evidence"],
 )

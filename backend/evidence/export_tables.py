@@ -27,7 +27,7 @@ class CaseRow(Base):
 @of_town(
     "SELECT",
     "INSERT",
-    "UPDATE (state, approved_by, approved_at, built_at, size_bytes, sha256, root, checkpoint_size, delivered_at,"
+    "UPDATE (rev, state, approved_by, approved_at, built_at, size_bytes, sha256, root, checkpoint_size, delivered_at,"
     " delete_at, problem)",
 )
 class ExportRow(Base):
@@ -41,6 +41,7 @@ class ExportRow(Base):
         CheckConstraint("state = 'requested' OR approved_by IS NOT NULL", name="approved"),
         CheckConstraint("state NOT IN ('built', 'gone') OR built_at IS NOT NULL", name="built"),
         Index("ix_evidence_export_open", "town", "id", postgresql_where="state IN ('approved', 'built')"),
+        Index("ix_evidence_export_newest", "town", "requested_at", "id"),
     )
 
     town: Mapped[UUID] = mapped_column(primary_key=True)
@@ -48,6 +49,7 @@ class ExportRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     case_id: Mapped[UUID]
     recipient: Mapped[str]
+    rev: Mapped[int]
     state: Mapped[str]
     requested_by: Mapped[UUID]
     requested_at: Mapped[datetime]

@@ -23,13 +23,14 @@ from sqlalchemy.orm import Session
 
 from backend.db import Sessions
 from backend.evidence import gathering, package
-from backend.evidence.cases import package_path, record
+from backend.evidence.cases import package_path, record, tell
 from backend.evidence.clips import SCOPE
 from backend.evidence.export_tables import ExportItemRow, ExportRow
+from backend.evidence.export_wire import Outcome
 from backend.evidence.gathering import Gathered, NotLogged
 from backend.evidence.package import SizeDiffers
 from backend.evidence.tables import ClipRow
-from backend.evidence.wire import ClipState, Outcome
+from backend.evidence.wire import ClipState
 from backend.fields import Actor, TownId
 from backend.log import note
 from backend.log import queries as log
@@ -147,6 +148,7 @@ def _built(session: Session, row: ExportRow, gathered: Gathered, digest: str, ro
             .where(ExportItemRow.export == row.id, ExportItemRow.clip == clip)
             .values(outcome=str(outcome))
         )
+    tell(session, row)
 
 
 def _fail(session: Session, id: UUID, problem: str, *, now: datetime) -> None:
@@ -155,6 +157,7 @@ def _fail(session: Session, id: UUID, problem: str, *, now: datetime) -> None:
     if row is None or row.state != "approved":
         return
     row.state, row.problem = "failed", problem
+    tell(session, row)
     facts: dict[str, str | int] = {"problem": problem}
     work.open_task(session, SCOPE, "export_failed", subject_type="export", subject=id, facts=facts, now=now)
 
@@ -180,6 +183,7 @@ def expire(session: Session, packages: Path, *, now: datetime, limit: int = 50) 
     for export in due:
         package_path(packages, export.id).unlink(missing_ok=True)
         export.state = "gone"
+        tell(session, export)
     return len(due)
 
 

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from backend.evidence import package
 from backend.evidence.cases import bar_of
 from backend.evidence.export_tables import CaseRow, ExportItemRow, ExportRow
+from backend.evidence.export_wire import Outcome
 from backend.evidence.rules import Bar, today
 from backend.evidence.tables import ClipMediaRow, ClipRow, GapFilledRow, GapRow
-from backend.evidence.wire import ClipState, Outcome
+from backend.evidence.wire import ClipState
 from backend.exchange.storing import admitted_record
 from backend.exchange.tables import JournalEffectRow, JournalEntryRow, JournalPrivateRow, JournalSealRow
 from backend.identity.tables import SourceKeyRow, TownRow

@@ -1,18 +1,21 @@
 """Reading clips, gaps, cameras, and what remains of clips that were deleted."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from msgspec import structs
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.dispatch import queries as dispatch
-from backend.errors import BadInput, NotFound
+from backend.errors import NotFound
+from backend.evidence import rules
 from backend.evidence.cameras import as_assignment, as_camera, as_certificate
+from backend.evidence.cases import as_exports
 from backend.evidence.clips import answers_of, as_line, is_within
+from backend.evidence.export_tables import ExportRow
+from backend.evidence.export_wire import ExportPage
 from backend.evidence.holding import as_hold
 from backend.evidence.tables import (
     AssignmentRow,
@@ -22,7 +25,9 @@ from backend.evidence.tables import (
     GapFilledRow,
     GapRow,
     HoldRow,
+    ViewRow,
 )
+from backend.evidence.viewing import as_waiting
 from backend.evidence.wire import (
     Assignment,
     Camera,
@@ -36,15 +41,15 @@ from backend.evidence.wire import (
     EvidenceBoard,
     Gap,
     IncidentClips,
+    WaitingView,
 )
 from backend.feed.queries import cursor_now
 from backend.fields import Actor, PersonId, SourceId
+from backend.paging import page
 from backend.work import service as work
 
 #: Most rows of a kind with which a screen begins (as offences').
 BOARD_ROWS: Final = 200
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def clips(session: Session, actor: Actor, *, after: str | None, limit: int) -> ClipPage:
@@ -54,14 +59,14 @@ def clips(session: Session, actor: Actor, *, after: str | None, limit: int) -> C
         BadInput: `after` is not from a page of ours.
     """
     row = ClipRow
-    shown, more = _page(session, _standing(actor), row.received_at, after, limit)
+    shown, more = page(session, _standing(actor), row.received_at, row.id, after=after, limit=limit)
     lines = [as_line(one) for one in shown]
     if actor.limit == "p":  # names replaced
         lines = [structs.replace(line, officer=None) for line in lines]
     return ClipPage(clips=lines, after=more)
 
 
-def board(session: Session, actor: Actor, *, secret: bytes) -> EvidenceBoard:
+def board(session: Session, actor: Actor, *, secret: bytes, now: datetime) -> EvidenceBoard:
     """What a screen of clips begins with, and the feed's cursor.
 
     The cursor is read first: what is committed in between comes in the lists and again in the feed, and is not missed.
@@ -69,10 +74,13 @@ def board(session: Session, actor: Actor, *, secret: bytes) -> EvidenceBoard:
     cursor = cursor_now(session, actor, secret)
     row = ClipRow
     newest = session.scalars(_standing(actor).order_by(row.received_at.desc(), row.id.desc()).limit(BOARD_ROWS))
+    whole = actor.limit == ""
     return EvidenceBoard(
         cursor=cursor,
         clips=[as_line(one) for one in newest],
-        gaps=gaps(session) if actor.limit == "" else [],
+        gaps=gaps(session) if whole else [],
+        exports=exports(session, after=None, limit=BOARD_ROWS).exports if whole else [],
+        views=waiting_views(session, actor, now=now),
         tasks=work.open_tasks(session, actor, BOARD_ROWS),
     )
 
@@ -156,6 +164,24 @@ def gaps(session: Session) -> list[Gap]:
     ]
 
 
+def exports(session: Session, *, after: str | None, limit: int) -> ExportPage:
+    """Up to `limit` exports, the newest asked for first.
+
+    Raises:
+        BadInput: `after` is not from a page of ours.
+    """
+    row = ExportRow
+    shown, more = page(session, select(row), row.requested_at, row.id, after=after, limit=limit)
+    return ExportPage(exports=as_exports(session, shown), after=more)
+
+
+def waiting_views(session: Session, actor: Actor, *, now: datetime) -> list[WaitingView]:
+    """Views to which a second person can agree at `now`, of everybody or one's own, the oldest first."""
+    row = ViewRow
+    waits = row.needs_approval, row.approved_at.is_(None), row.opened_at > now - rules.APPROVAL, _own(actor, row.person)
+    return [as_waiting(one) for one in session.scalars(select(row).where(*waits).order_by(row.opened_at, row.id))]
+
+
 def cameras(session: Session) -> list[Camera]:
     """Every camera that was docked here, by pseudonym."""
     return [as_camera(row) for row in session.scalars(select(CameraRow).order_by(CameraRow.pseudonym))]
@@ -190,7 +216,7 @@ def deletion_records(session: Session, actor: Actor, *, after: str | None, limit
     )
     whose = was_theirs if actor.limit == "o" else true()
     statement = select(row).where(row.state == ClipState.DELETED, whose)
-    shown, more = _page(session, statement, row.deleted_at, after, limit)
+    shown, more = page(session, statement, row.deleted_at, row.id, after=after, limit=limit)
     records = [
         DeletionRecord(
             clip=one.id,
@@ -220,33 +246,3 @@ def _own(actor: Actor, column: InstrumentedAttribute[UUID] | InstrumentedAttribu
     if actor.limit in ("", "p"):
         return true()
     return column == actor.person if actor.limit == "o" and actor.person is not None else false()
-
-
-def _page(
-    session: Session,
-    statement: Select[ClipRow],
-    by: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
-    after: str | None,
-    limit: int,
-) -> tuple[list[ClipRow], str | None]:
-    """Up to `limit` rows, newest first, and where the next page begins."""
-    ordered = statement.order_by(by.desc(), ClipRow.id.desc()).limit(limit + 1)
-    if after is not None:
-        ordered = ordered.where(tuple_(by, ClipRow.id) < tuple_(*_opened(after)))
-    rows = list(session.scalars(ordered))
-    last: datetime | None = getattr(rows[limit - 1], by.key) if len(rows) > limit else None
-    return rows[:limit], _sealed(last, rows[limit - 1].id) if last is not None else None
-
-
-def _sealed(at: datetime, id: UUID) -> str:
-    """Where a page ended: 8 bytes of microseconds since 1970, then the id."""
-    micros = (at - _EPOCH) // _MICROSECOND
-    return urlsafe_b64encode(micros.to_bytes(8, "big", signed=True) + id.bytes).decode("ascii")
-
-
-def _opened(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        data = urlsafe_b64decode(cursor.encode("ascii"))
-        return _EPOCH + int.from_bytes(data[:8], "big", signed=True) * _MICROSECOND, UUID(bytes=data[8:])
-    except (ValueError, OverflowError) as error:
-        raise BadInput(field="/after", detail="not a cursor of this list") from error

@@ -32,10 +32,9 @@ from backend.evidence.wire import (
     View,
 )
 from backend.fields import Actor
+from backend.paging import After, Limit
 from backend.server import Server
 
-After = Annotated[str | None, QueryParameter(max_length=64, description="`after` of the page before.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Most rows of a page.")]
 ViewId = Annotated[UUID | None, QueryParameter(name="view", description="The view that was opened with a reason.")]
 
 
@@ -67,10 +66,10 @@ def list_clips(actor: Actor, sessions: Sessions, after: After = None, limit: Lim
     opt={"right": "clip_data:R", "limits": "o"},
     responses=problems(401, 403),
 )
-def clip_board(actor: Actor, sessions: Sessions, server: Server) -> EvidenceBoard:
-    """What a screen of clips begins with: the newest clips, gaps, open tasks, and the feed's cursor."""
+def clip_board(actor: Actor, sessions: Sessions, server: Server, now: datetime) -> EvidenceBoard:
+    """What a screen of clips begins with: the newest clips, gaps, exports, waiting views, tasks, the feed's cursor."""
     with sessions.begin() as session:
-        return queries.board(session, actor, secret=server.secret)
+        return queries.board(session, actor, secret=server.secret, now=now)
 
 
 @get(

@@ -23,10 +23,11 @@ from backend.errors import (
     Unclassified,
 )
 from backend.evidence import rules
-from backend.evidence.clips import findings_of, is_within, locked, record
+from backend.evidence.clips import SCOPE, findings_of, is_within, locked, record
 from backend.evidence.rules import Bar, Unsatisfiable
 from backend.evidence.tables import ClipMediaRow, ClipRow, ViewRow
-from backend.evidence.wire import ClipClass, ClipState, CustodyEntry, NewView, View
+from backend.evidence.wire import ClipClass, ClipState, CustodyEntry, NewView, View, WaitingView
+from backend.feed import service as feed
 from backend.fields import Actor, PersonId, uuid7
 from backend.identity.rules import permit
 from backend.log import service as log
@@ -83,6 +84,9 @@ def open_view(session: Session, actor: Actor, clip_id: UUID, data: NewView, *, k
     private: dict[str, Json] = {"view": str(view.id), "reason": data.reason, "case_reference": data.case_reference}
     private |= {"roles": ",".join(sorted(actor.roles)), "is_review": data.is_review}
     record(session, actor, "clip.viewed", clip.id, {}, private=private, key=key, now=now)
+    if view.needs_approval:
+        for scope in (SCOPE, f"me:{view.person}"):
+            feed.put(session, scope, "view", id=view.id, rev=1, body=as_waiting(view))
     return View(id=view.id, clip=clip.id, until=view.until_at, needs_approval=view.needs_approval)
 
 
@@ -105,7 +109,20 @@ def approve_view(session: Session, actor: Actor, id: UUID, *, key: SourceKey, no
         view.approved_by, view.approved_at = actor.person, now
         private: dict[str, Json] = {"view": str(view.id), "is_approval": True}
         record(session, actor, "clip.viewed", view.clip, {}, private=private, key=key, now=now)
+        for scope in (SCOPE, f"me:{view.person}"):
+            feed.leave(session, scope, "view", id=view.id, rev=2, op="drop")
     return View(id=view.id, clip=view.clip, until=view.until_at, needs_approval=False)
+
+
+def as_waiting(view: ViewRow) -> WaitingView:
+    """The row as a second person's list shows it."""
+    return WaitingView(
+        id=view.id,
+        clip=view.clip,
+        person=PersonId(view.person),
+        opened_at=view.opened_at,
+        answer_until=view.opened_at + rules.APPROVAL,
+    )
 
 
 def footage(

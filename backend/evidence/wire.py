@@ -7,7 +7,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from backend.fields import Aware, Line, Name, PersonId, SourceId, Text
+from backend.evidence.export_wire import Export
+from backend.fields import Aware, Line, PersonId, SourceId, Text
 from backend.work.wire import Task
 from sync.bodies import EntryBody
 
@@ -180,6 +181,16 @@ class View(Struct, frozen=True, kw_only=True):
     needs_approval: Annotated[bool, Meta(description="A second person has to agree first.")]
 
 
+class WaitingView(Struct, frozen=True, kw_only=True, gc=False):
+    """A view that waits for a second person; its reason stands in the clip's custody log."""
+
+    id: UUID
+    clip: UUID
+    person: Annotated[PersonId, Meta(description="Who wants to look; another person agrees.")]
+    opened_at: Aware
+    answer_until: Annotated[Aware, Meta(description="Exclusive; afterwards nobody can agree any more.")]
+
+
 class ClipLine(Struct, frozen=True, kw_only=True, gc=False):
     """A clip as a list shows it; also what the feed carries. No picture, no text of a person."""
 
@@ -255,6 +266,8 @@ class EvidenceBoard(Struct, frozen=True, kw_only=True):
     cursor: Annotated[str, Meta(description="Where the feed goes on.")]
     clips: list[ClipLine]
     gaps: list[Gap]
+    exports: Annotated[list[Export], Meta(description="The newest asked for; none for officers.")]
+    views: Annotated[list[WaitingView], Meta(description="Waiting for a second person; officers see their own.")]
     tasks: list[Task]
 
 
@@ -346,75 +359,3 @@ class CustodyEntry(Struct, frozen=True, kw_only=True):
     hash: Annotated[str, Meta(description="SHA-256 of the record's public part: its leaf in the log.")]
     person: Annotated[PersonId | None, Meta(description="Who; null: nobody, or the name was erased.")]
     reason: Annotated[str | None, Meta(description="Why, where one was asked for.")]
-
-
-class NewCase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A case under which evidence is handed out. Unknown fields are refused."""
-
-    aktenzeichen: Annotated[Name, Meta(description="The authority's own reference; unique in the town.")]
-    ground: Annotated[Line, Meta(description="Why evidence is handed out in it.")]
-
-
-class Case(Struct, frozen=True, kw_only=True):
-    """A case."""
-
-    id: UUID
-    aktenzeichen: str
-    ground: str
-    opened_by: PersonId
-    opened_at: Aware
-
-
-class NewExport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which clips somebody shall get. Unknown fields are refused."""
-
-    recipient: Annotated[Line, Meta(description="Who gets the package, e.g. the prosecutor's office.")]
-    clips: Annotated[list[UUID], Meta(min_length=1, max_length=400, description="In the order of the package.")]
-
-
-class ExportState(StrEnum):
-    """Where an export is (drawn in `exporting`)."""
-
-    REQUESTED = "requested"
-    APPROVED = "approved"
-    BUILT = "built"
-    FAILED = "failed"
-    GONE = "gone"
-
-
-class Outcome(StrEnum):
-    """What became of a clip in the package."""
-
-    ORIGINAL = "original"
-    #: By law; the package holds the tombstone.
-    DELETED = "deleted"
-    #: Closed since the request (R4–R7); the package says so.
-    WITHHELD = "withheld"
-
-
-class ExportItem(Struct, frozen=True, kw_only=True):
-    """A clip of an export."""
-
-    clip: UUID
-    outcome: Annotated[Outcome | None, Meta(description="Null until the package is built.")]
-
-
-class Export(Struct, frozen=True, kw_only=True):
-    """A package for one recipient, from the request to the end of our copy."""
-
-    id: UUID
-    case_id: UUID
-    recipient: str
-    state: ExportState
-    requested_by: PersonId
-    requested_at: Aware
-    approved_by: PersonId | None
-    approved_at: Aware | None
-    built_at: Aware | None
-    size_bytes: Annotated[int | None, Meta(description="Of the ZIP.")]
-    sha256: Annotated[str | None, Meta(description="Of the ZIP, lower-case hex.")]
-    root: Annotated[str | None, Meta(description="Fingerprint for the covering letter: the town's root key, hex.")]
-    delivered_at: Annotated[Aware | None, Meta(description="First download.")]
-    delete_at: Annotated[Aware | None, Meta(description="When our copy goes.")]
-    problem: Annotated[str | None, Meta(description="Why it could not be built.")]
-    items: list[ExportItem]

@@ -1,14 +1,13 @@
 """Reading offences and the catalogue."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, func, select, true, tuple_
+from sqlalchemy import ColumnElement, false, func, select, true
 from sqlalchemy.orm import Session
 
-from backend.errors import BadInput, NotFound
+from backend.errors import NotFound
 from backend.feed.queries import cursor_now
 from backend.fields import Actor, PersonId, SourceId
 from backend.identity import service as identity
@@ -29,6 +28,7 @@ from backend.offences.wire import (
     Position,
     Vehicle,
 )
+from backend.paging import page
 from backend.work import service as work
 from backend.work.wire import Task
 
@@ -36,8 +36,6 @@ from backend.work.wire import Task
 BOARD_ROWS: Final = 200
 #: Scopes whose readers see call signs: their lists say who did what.
 NAMES: Final = frozenset({"office", "desk", "evidence"})
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _MEDIA_STATES: Final[dict[str, MediaState]] = {"none": "none", "awaiting": "awaiting", "complete": "complete"}
 
 
@@ -48,13 +46,8 @@ def offences(session: Session, actor: Actor, *, after: str | None, limit: int) -
         BadInput: `after` is not from a page of ours.
     """
     row = OffenceRow
-    statement = select(row).where(_visible(actor)).order_by(row.received_at.desc(), row.id.desc()).limit(limit + 1)
-    if after is not None:
-        statement = statement.where(tuple_(row.received_at, row.id) < tuple_(*_opened(after)))
-    rows = session.scalars(statement).all()
-    shown = rows[:limit]
-    more = _sealed(shown[-1].received_at, shown[-1].id) if len(rows) > limit else None
-    return OffencePage(offences=[as_line(row) for row in shown], after=more)
+    shown, more = page(session, select(row).where(_visible(actor)), row.received_at, row.id, after=after, limit=limit)
+    return OffencePage(offences=[as_line(one) for one in shown], after=more)
 
 
 def board(session: Session, actor: Actor, *, secret: bytes, now: datetime) -> Board:
@@ -201,17 +194,3 @@ def _vehicle(row: OffenceRow) -> Vehicle | None:
     if row.vehicle_make is row.vehicle_colour is row.vehicle_kind is None:
         return None
     return Vehicle(make=row.vehicle_make, colour=row.vehicle_colour, kind=row.vehicle_kind)
-
-
-def _sealed(at: datetime, id: UUID) -> str:
-    """Where a page ended: 8 bytes of microseconds since 1970, then the id."""
-    micros = (at - _EPOCH) // _MICROSECOND
-    return urlsafe_b64encode(micros.to_bytes(8, "big", signed=True) + id.bytes).decode("ascii")
-
-
-def _opened(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        data = urlsafe_b64decode(cursor.encode("ascii"))
-        return _EPOCH + int.from_bytes(data[:8], "big", signed=True) * _MICROSECOND, UUID(bytes=data[8:])
-    except (ValueError, OverflowError) as error:
-        raise BadInput(field="/after", detail="not a cursor of this list") from error

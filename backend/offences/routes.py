@@ -20,10 +20,9 @@ from backend.offences.wire import (
     Offence,
     OffencePage,
 )
+from backend.paging import After, Limit
 from backend.server import Server
 
-After = Annotated[str | None, QueryParameter(max_length=64, description="`after` of the page before.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Most rows of a page.")]
 Day = Annotated[date | None, QueryParameter(description="A calendar day in Europe/Berlin; today if left out.")]
 Prefix = Annotated[
     str, QueryParameter(name="q", pattern=r"^[0-9]{0,6}" + END, max_length=6, description="First digits.")

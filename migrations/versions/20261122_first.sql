@@ -1012,6 +1012,7 @@ CREATE TABLE evidence_export (
     id UUID NOT NULL,
     case_id UUID NOT NULL,
     recipient TEXT NOT NULL,
+    rev BIGINT NOT NULL,
     state TEXT NOT NULL,
     requested_by UUID NOT NULL,
     requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -1033,13 +1034,15 @@ CREATE TABLE evidence_export (
     CONSTRAINT ck_evidence_export_built CHECK (state NOT IN ('built', 'gone') OR built_at IS NOT NULL)
 )
 ;
+CREATE INDEX ix_evidence_export_newest ON evidence_export (town, requested_at, id)
+;
 CREATE INDEX ix_evidence_export_open ON evidence_export (town, id) WHERE state IN ('approved', 'built')
 ;
 ALTER TABLE evidence_export ENABLE ROW LEVEL SECURITY
 ;
 CREATE POLICY own_town ON evidence_export USING (town = (SELECT nullif(current_setting('app.town', true), '')::uuid)) WITH CHECK (town = (SELECT nullif(current_setting('app.town', true), '')::uuid))
 ;
-GRANT SELECT, INSERT, UPDATE (state, approved_by, approved_at, built_at, size_bytes, sha256, root, checkpoint_size, delivered_at, delete_at, problem) ON evidence_export TO streife_app
+GRANT SELECT, INSERT, UPDATE (rev, state, approved_by, approved_at, built_at, size_bytes, sha256, root, checkpoint_size, delivered_at, delete_at, problem) ON evidence_export TO streife_app
 ;
 CREATE TABLE camera_docking (
     town UUID NOT NULL,

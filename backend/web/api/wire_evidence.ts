@@ -91,10 +91,21 @@ export interface Gap {
   readonly filled: readonly number[];
 }
 
+/** A view that waits for a second person. */
+export interface WaitingView {
+  readonly id: string;
+  readonly clip: string;
+  readonly person: string;
+  readonly opened_at: string;
+  readonly answer_until: string;
+}
+
 export interface EvidenceBoard {
   readonly cursor: string;
   readonly clips: readonly ClipLine[];
   readonly gaps: readonly Gap[];
+  readonly exports: readonly Export[];
+  readonly views: readonly WaitingView[];
 }
 
 export interface CustodyEntry {
@@ -114,6 +125,7 @@ export interface NewHold {
 
 export interface View {
   readonly id: string;
+  readonly clip: string;
   readonly until: string;
   readonly needs_approval: boolean;
 }
@@ -126,7 +138,9 @@ export interface Case {
 
 export interface Export {
   readonly id: string;
+  readonly rev: number;
   readonly case_id: string;
+  readonly aktenzeichen: string;
   readonly recipient: string;
   readonly state: "requested" | "approved" | "built" | "failed" | "gone";
   readonly requested_by: string;

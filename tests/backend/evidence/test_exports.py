@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import json
 from sqlalchemy import select
 
 from backend import sweeps
@@ -16,6 +17,7 @@ from backend.db import sessions_of
 from backend.evidence import cases, exporting, package, verify
 from backend.evidence.export_tables import ExportRow
 from backend.evidence.tables import ClipMediaRow
+from backend.feed.tables import FeedRow
 from backend.fields import Role
 from backend.identity.tables import TownRow
 from backend.log import service as log
@@ -27,6 +29,7 @@ from tests.backend.world import Person
 
 pytestmark = pytest.mark.slow
 
+STATES = ["requested", "approved", "built", "built", "gone"]
 KEEP = {"keep": {"ground": "criminal_offence", "case_reference": "12 Js 345/26"}}
 
 
@@ -396,3 +399,39 @@ def test_what_killed_builds_left_is_swept_up(town: Town) -> None:
     assert part.exists()
     sweeps.expire_exports(town.world.server, datetime.now(UTC) + sweeps.LEFT_OVER + timedelta(seconds=5))
     assert not part.exists()
+
+
+def test_all_who_may_approve_see_each_step_of_an_export_on_their_screens(
+    town: Town, second: Person, tmp_path: Path
+) -> None:
+    told, _ = built(town, second, tmp_path, kept(town, b"one film"))
+    id_ = UUID(told["id"])
+    listed = town.get(town.superior, "/exports").json()
+    assert [told["id"]] == [one["id"] for one in listed["exports"]]
+    assert listed["after"] is None
+    assert export_of(town, told["id"]) == listed["exports"][0]
+    assert listed["exports"] == town.get(town.dpo, "/clips/board").json()["exports"]
+    assert town.get(town.officer, "/clips/board").json()["exports"] == []
+    assert expired(town, datetime.now(UTC) + timedelta(days=31)) == 1
+    with town.world.sessions.begin() as session:
+        rows = session.scalars(select(FeedRow).where(FeedRow.id == id_).order_by(FeedRow.rev)).all()
+        shown = [(row.scope, row.rev, json.decode(row.body)) for row in rows if row.body is not None]
+    assert shown, "the feed keeps at least the newest"
+    for scope, rev, body in shown:
+        assert ("evidence", rev, STATES[rev - 1]) == (scope, body["rev"], body["state"])
+    assert "gone" == shown[-1][2]["state"] == export_of(town, told["id"])["state"]
+
+
+def test_exports_are_listed_in_pages_the_newest_first(town: Town) -> None:
+    clip, case = kept(town, b"one film"), open_case(town)
+    asked = [ask(town, clip, case=case).json()["id"] for _ in range(5)]
+    seen, after = [], None
+    while True:
+        page = town.get(town.custodian, "/exports", params={"limit": 2} | ({"after": after} if after else {})).json()
+        seen += [one["id"] for one in page["exports"]]
+        after = page["after"]
+        if after is None:
+            break
+    assert seen == asked[::-1]
+    refused = town.get(town.custodian, "/exports", params={"after": "nothing"})
+    assert (400, "/after") == (refused.status_code, refused.json()["errors"][0]["pointer"])

@@ -8,7 +8,7 @@ from msgspec import json
 from sqlalchemy import text
 
 from backend.errors import ReasonMissing
-from backend.evidence import viewing
+from backend.evidence import queries, viewing
 from backend.fields import Actor, Role
 from tests.backend.evidence.conftest import Town
 
@@ -232,3 +232,28 @@ def test_a_reason_is_a_line_of_text(town: Town, reason: object) -> None:
     answer = town.post(town.custodian, f"/clips/{clip}/views", {"reason": reason})
     assert (400, "/reason") == (answer.status_code, answer.json()["errors"][0]["pointer"])
     assert 400 == town.get(town.custodian, f"/clips/{clip}/footage", params={"view": "x"}).status_code
+
+
+def test_a_view_that_waits_stands_before_all_who_may_agree_until_one_did(town: Town) -> None:
+    clip = classified(town, **DWELLING)
+    assert 200 == town.post(town.custodian, f"/clips/{clip}/review").status_code
+    opened = view(town, town.custodian, clip)
+    (waiting,) = town.get(town.dpo, "/clips/board").json()["views"]
+    assert (opened, clip, str(town.custodian.id)) == (waiting["id"], waiting["clip"], waiting["person"])
+    assert "reason" not in waiting, "it is erased with the clip, and read from its custody log"
+    scopes = {"evidence", f"me:{town.custodian.id}"}
+    assert dict.fromkeys(scopes, ("put", waiting)) == town.feed(UUID(opened))
+    assert [] == town.get(town.officer, "/clips/board").json()["views"]
+    assert 200 == town.post(town.dpo, f"/views/{opened}/approve").status_code
+    assert [] == town.get(town.dpo, "/clips/board").json()["views"]
+    assert dict.fromkeys(scopes, ("drop", None)) == town.feed(UUID(opened))
+
+
+def test_a_view_whose_time_is_over_waits_no_more(town: Town) -> None:
+    clip = classified(town, **DWELLING)
+    assert 200 == town.post(town.custodian, f"/clips/{clip}/review").status_code
+    view(town, town.custodian, clip)
+    with town.world.sessions.begin() as session:
+        actor, now = Actor(town=town.world.town), datetime.now(UTC)
+        assert 1 == len(queries.waiting_views(session, actor, now=now + timedelta(minutes=14)))
+        assert [] == queries.waiting_views(session, actor, now=now + timedelta(minutes=16))

@@ -8,6 +8,9 @@ const AUDIENCES = ["office", "admin", "evidence", "privacy"] as const;
 /** Who approves exports (`backend/identity/rules.py`, `export:A`); a custodian asks for them too. */
 const EXPORTS: readonly Role[] = ["custodian", "superior", "dpo"];
 
+/** Who is a second person for a view (`footage:A`). */
+export const mayAgree = ({ roles }: Pick<Me, "roles">): boolean => roles.includes("custodian") || roles.includes("dpo");
+
 /** None: the person works elsewhere. */
 export function areasOf({ roles, scopes }: Pick<Me, "roles" | "scopes">): readonly OfficeArea[] {
   const areas: OfficeArea[] = [];

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Answers, ClipLine } from "../../api/wire_evidence.ts";
-import { areasOf } from "./areas.ts";
-import { apply, begin, countsOf, dueOf, firstToGo, matches, missing, unanswered } from "./clips.ts";
+import type { Answers, ClipLine, Export, WaitingView } from "../../api/wire_evidence.ts";
+import { areasOf, mayAgree } from "./areas.ts";
+import { apply, begin, countsOf, dueOf, exportsInOrder, firstToGo, matches, missing, toAgree, toApprove, unanswered } from "./clips.ts";
 
 const NOW = Date.parse("2026-11-17T10:00:00Z");
 
@@ -25,7 +25,7 @@ const clip = (id: string, changes: Partial<ClipLine> = {}): ClipLine => ({
   ...changes,
 });
 
-const board = (...clips: ClipLine[]) => begin({ cursor: "c", clips, gaps: [] });
+const board = (...clips: ClipLine[]) => begin({ cursor: "c", clips, gaps: [], exports: [], views: [] });
 const put = (body: ClipLine) => ({ op: "put", type: "clip", id: body.id, body });
 
 test("a clip's newest revision counts, however late the others come, and a deleted one leaves", () => {
@@ -43,15 +43,15 @@ test.each([
   ["2026-11-17T21:00:00Z", "heute", "late"],
   // 23:30 in UTC is the next day in Berlin.
   ["2026-11-17T23:30:00Z", "morgen", "soon"],
-  ["2026-11-19T12:00:00Z", "noch 2\u00a0Tage", "soon"],
-  ["2026-11-27T12:00:00Z", "noch 10\u00a0Tage", "calm"],
+  ["2026-11-19T12:00:00Z", "in 2\u00a0Tagen", "soon"],
+  ["2026-11-27T12:00:00Z", "in 10\u00a0Tagen", "calm"],
 ])("a clip that goes %s is %s", (delete_at, text, is) => {
   expect(dueOf(clip("a", { delete_at }), NOW)).toEqual({ text, is });
 });
 
 test("days are counted by the calendar across the change of the clocks", () => {
   const before = Date.parse("2026-10-24T12:00:00Z");
-  expect(dueOf(clip("a", { delete_at: "2026-10-26T01:00:00Z" }), before).text).toBe("noch 2\u00a0Tage");
+  expect(dueOf(clip("a", { delete_at: "2026-10-26T01:00:00Z" }), before).text).toBe("in 2\u00a0Tagen");
 });
 
 test("held clips are never due, stand last, and count apart", () => {
@@ -103,4 +103,65 @@ test("each role lands where it works most", () => {
     "export",
   ]);
   expect(areasOf({ roles: ["guard"], scopes: [] })).toEqual([]);
+});
+
+const handOut = (id: string, changes: Partial<Export> = {}): Export => ({
+  id,
+  rev: 1,
+  case_id: "c",
+  aktenzeichen: "12 Js 345/26",
+  recipient: "Staatsanwaltschaft Kleve",
+  state: "requested",
+  requested_by: "p",
+  requested_at: "2026-11-17T09:00:00Z",
+  approved_by: null,
+  approved_at: null,
+  built_at: null,
+  size_bytes: null,
+  sha256: null,
+  root: null,
+  delivered_at: null,
+  delete_at: null,
+  problem: null,
+  items: [],
+  ...changes,
+});
+
+test("what waits for a second person stands on top, and only another person approves it", () => {
+  const standing = begin({
+    cursor: "c",
+    clips: [],
+    gaps: [],
+    views: [],
+    exports: [
+      handOut("done", { state: "built", requested_at: "2026-11-17T10:00:00Z" }),
+      handOut("old"),
+      handOut("new", { requested_by: "q", requested_at: "2026-11-17T09:30:00Z" }),
+    ],
+  });
+  expect(exportsInOrder(standing).map((one) => one.id)).toEqual(["new", "old", "done"]);
+  expect(toApprove(standing, "p").map((one) => one.id)).toEqual(["new"]);
+  const approved = { op: "put", type: "export", id: "new", body: handOut("new", { rev: 2, state: "approved" }) };
+  expect(toApprove(apply(standing, [approved]), "p")).toEqual([]);
+});
+
+test("a view asks others for consent until its time is over, it was given, or the clip is gone", () => {
+  const view: WaitingView = {
+    id: "v",
+    clip: "a",
+    person: "p",
+    opened_at: "2026-11-17T09:55:00Z",
+    answer_until: "2026-11-17T10:10:00Z",
+  };
+  const standing = apply(board(clip("a")), [{ op: "put", type: "view", id: "v", body: view }]);
+  expect(toAgree(standing, "q", NOW).map((one) => one.view.id)).toEqual(["v"]);
+  expect(toAgree(standing, "p", NOW)).toEqual([]);
+  expect(toAgree(standing, "q", Date.parse(view.answer_until))).toEqual([]);
+  expect(toAgree(apply(standing, [{ op: "drop", type: "view", id: "v" }]), "q", NOW)).toEqual([]);
+  expect(toAgree(apply(standing, [{ op: "delete", type: "clip", id: "a" }]), "q", NOW)).toEqual([]);
+});
+
+test("custodians and the data-protection officer are second persons, superiors and officers are not", () => {
+  expect([mayAgree({ roles: ["custodian"] }), mayAgree({ roles: ["dpo"] })]).toEqual([true, true]);
+  expect(mayAgree({ roles: ["superior", "officer"] })).toBe(false);
 });

@@ -1,14 +1,16 @@
-// Clips on the screen: how the feed changes them, how long they stay and why. Pure.
-import type { Answers, ClipLine, EvidenceBoard, Gap, HoldGround } from "../../api/wire_evidence.ts";
+// Clips, exports and waiting views on the screen: how the feed changes them, how long they stay and why. Pure.
+import type { Answers, ClipLine, EvidenceBoard, Export, Gap, HoldGround, WaitingView } from "../../api/wire_evidence.ts";
 import { dayOf } from "../../shared/format.ts";
 
 export interface Evidence {
   readonly clips: ReadonlyMap<string, ClipLine>;
   readonly gaps: readonly Gap[];
+  readonly exports: ReadonlyMap<string, Export>;
+  readonly views: ReadonlyMap<string, WaitingView>;
 }
 
-/** A change of the feed, as far as it is about clips. */
-export interface ClipChange {
+/** A change of the feed, of any type. */
+export interface Change {
   readonly op: string;
   readonly type: string;
   readonly id: string;
@@ -16,24 +18,70 @@ export interface ClipChange {
 }
 
 export function begin(sent: EvidenceBoard): Evidence {
-  return { clips: new Map(sent.clips.map((clip) => [clip.id, clip])), gaps: sent.gaps };
+  return { clips: byId(sent.clips), gaps: sent.gaps, exports: byId(sent.exports), views: byId(sent.views) };
 }
 
+const byId = <T extends { readonly id: string }>(things: readonly T[]): ReadonlyMap<string, T> =>
+  new Map(things.map((one) => [one.id, one]));
+
 /** The state after changes. What comes twice, or late with an older `rev`, changes nothing; what is deleted leaves. */
-export function apply(before: Evidence, changes: readonly ClipChange[]): Evidence {
-  const about = changes.filter((one) => one.type === "clip");
+export function apply(before: Evidence, changes: readonly Change[]): Evidence {
+  const after = {
+    ...before,
+    clips: changed(before.clips, changes, "clip"),
+    exports: changed(before.exports, changes, "export"),
+    views: changed(before.views, changes, "view"),
+  };
+  const isSame = after.clips === before.clips && after.exports === before.exports && after.views === before.views;
+  return isSame ? before : after;
+}
+
+interface Thing {
+  readonly id: string;
+  readonly rev?: number;
+}
+
+function changed<T extends Thing>(before: ReadonlyMap<string, T>, changes: readonly Change[], type: string): ReadonlyMap<string, T> {
+  const about = changes.filter((one) => one.type === type);
   if (about.length === 0) return before;
-  const clips = new Map(before.clips);
+  const things = new Map(before);
   for (const one of about) {
     if (one.op !== "put") {
-      clips.delete(one.id);
+      things.delete(one.id);
       continue;
     }
-    // `as`: the feed carries a clip as this person's lists show it.
-    const clip = one.body as ClipLine;
-    if ((clips.get(clip.id)?.rev ?? 0) < clip.rev) clips.set(clip.id, clip);
+    // `as`: the feed carries a thing as this person's lists show it. What has no revision never changes.
+    const thing = one.body as T;
+    const known = things.get(thing.id);
+    if (known === undefined || (known.rev ?? 0) < (thing.rev ?? 0)) things.set(thing.id, thing);
   }
-  return { ...before, clips };
+  return things;
+}
+
+/** Exports that this person may approve: asked for by somebody else. */
+export const toApprove = (standing: Evidence, me: string): readonly Export[] =>
+  [...standing.exports.values()].filter((one) => one.state === "requested" && one.requested_by !== me);
+
+/** What waits for a person stands on top, then the newest asked for. */
+export function exportsInOrder(standing: Evidence): readonly Export[] {
+  const isWaiting = (one: Export): number => Number(one.state === "requested");
+  return [...standing.exports.values()].toSorted(
+    (one, other) => isWaiting(other) - isWaiting(one) || Date.parse(other.requested_at) - Date.parse(one.requested_at),
+  );
+}
+
+/** Views of others that this person can agree to now, the oldest first. */
+export function toAgree(standing: Evidence, me: string, now: number): readonly Asked[] {
+  const asked = [...standing.views.values()].flatMap((view) => {
+    const clip = standing.clips.get(view.clip);
+    return clip === undefined || view.person === me || Date.parse(view.answer_until) <= now ? [] : [{ view, clip }];
+  });
+  return asked.toSorted((one, other) => Date.parse(one.view.opened_at) - Date.parse(other.view.opened_at));
+}
+
+export interface Asked {
+  readonly view: WaitingView;
+  readonly clip: ClipLine;
 }
 
 const FORTNIGHT_MS = 14 * 86_400_000;
@@ -64,7 +112,7 @@ export function dueOf(clip: ClipLine, now: number): Due {
   const days = Math.round((Date.parse(dayOf(new Date(at))) - Date.parse(dayOf(new Date(now)))) / 86_400_000);
   if (days === 0) return { text: "heute", is: "late" };
   if (days === 1) return { text: "morgen", is: "soon" };
-  return { text: `noch ${days}\u00a0Tage`, is: days <= 2 ? "soon" : "calm" };
+  return { text: `in ${days}\u00a0Tagen`, is: days <= 2 ? "soon" : "calm" };
 }
 
 /** Held ones last, else what goes first. */

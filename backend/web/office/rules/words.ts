@@ -1,5 +1,5 @@
 // Words about clips: what the server names in English stands here in German.
-import type { Answers, ClipClass, ClipFinding } from "../../api/wire_evidence.ts";
+import type { Answers, ClipClass, ClipFinding, Export } from "../../api/wire_evidence.ts";
 import type { Missing } from "./clips.ts";
 
 export const CLASSES: Readonly<Record<ClipClass, string>> = {
@@ -81,3 +81,11 @@ const RECORDS: Readonly<Record<string, string>> = {
 };
 
 export const recordName = (kind: string): string => RECORDS[kind] ?? `Eintrag „${kind}“`;
+
+export const EXPORT_STATES: Readonly<Record<Export["state"], string>> = {
+  requested: "wartet auf die Freigabe einer zweiten Person",
+  approved: "freigegeben, das Paket wird zusammengestellt",
+  built: "fertig zum Herunterladen",
+  failed: "konnte nicht zusammengestellt werden",
+  gone: "unsere Kopie ist fristgerecht gelöscht",
+};

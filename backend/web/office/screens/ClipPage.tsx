@@ -3,13 +3,14 @@ import { useEffect, useState } from "preact/hooks";
 import { call } from "../../api/client.ts";
 import type { Me } from "../../api/wire.ts";
 import type { Answers, Clip, ClipLine, CustodyEntry, View } from "../../api/wire_evidence.ts";
-import { go, place } from "../../shared/address.ts";
+import { go } from "../../shared/address.ts";
 import { clockOf, dateOf, timeOf } from "../../shared/format.ts";
 import { now } from "../../shared/line.ts";
+import { mayAgree } from "../rules/areas.ts";
 import type { Board } from "../rules/board.ts";
-import { dueOf, lengthOf, nameOf, ruleName } from "../rules/clips.ts";
+import { dueOf, lengthOf, nameOf, ruleName, toAgree } from "../rules/clips.ts";
 import { ANNOUNCED, CLASSES, DECIDERS, FINDINGS, GROUNDS, nameIn, PLACES, recordName } from "../rules/words.ts";
-import { put } from "../state/evidence.ts";
+import { evidence, put } from "../state/evidence.ts";
 import { Holds } from "./Holds.tsx";
 import { Player } from "./Player.tsx";
 
@@ -44,11 +45,11 @@ export function ClipPage({ line, me, board }: Shown) {
         </p>
         <h1>{nameOf(line)}</h1>
       </div>
-      <Approve clip={line} />
+      <Agree clip={line} me={me} person={person} />
       <div class="st-split">
         <div class="st-stack">
           {mayView ? (
-            <Player clip={line} isReview={needsReview} opened={reload} />
+            <Player clip={line} me={me} isReview={needsReview} opened={reload} />
           ) : (
             <p class="st-note">Ihre Rolle sieht, dass es die Aufnahme gibt, und öffnet sie nicht.</p>
           )}
@@ -177,7 +178,7 @@ function Review({ line, reload }: { readonly line: ClipLine; readonly reload: ()
   const [problem, setProblem] = useState("");
   const confirm = async (): Promise<void> => {
     try {
-      put(await call<ClipLine>(`/v1/clips/${line.id}/review`, { method: "POST" }));
+      put("clip", await call<ClipLine>(`/v1/clips/${line.id}/review`, { method: "POST" }));
       reload();
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
@@ -201,14 +202,21 @@ function Review({ line, reload }: { readonly line: ClipLine; readonly reload: ()
   );
 }
 
-/** Whoever came by the address that asks for a second person's consent. */
-function Approve({ clip }: { readonly clip: ClipLine }) {
+interface Asked {
+  readonly clip: ClipLine;
+  readonly me: Me;
+  readonly person: (id: string) => string;
+}
+
+/** Somebody else wants to look, and this person may be the second one. */
+function Agree({ clip, me, person }: Asked) {
   const [said, setSaid] = useState("");
-  const view = /^ansicht-([0-9a-f-]{36})$/.exec(place.value.only)?.[1];
-  if (view === undefined) return null;
-  const approve = async (): Promise<void> => {
+  const asked = evidence.value === null ? [] : toAgree(evidence.value, me.person, now.value);
+  const view = asked.find((one) => one.clip.id === clip.id)?.view;
+  if (!mayAgree(me) || (view === undefined && said === "")) return null;
+  const agree = async (id: string): Promise<void> => {
     try {
-      await call<View>(`/v1/views/${view}/approve`, { method: "POST" });
+      await call<View>(`/v1/views/${id}/approve`, { method: "POST" });
       setSaid("Zugestimmt. Die andere Person kann die Aufnahme jetzt wiedergeben.");
     } catch (error) {
       setSaid(error instanceof Error ? error.message : String(error));
@@ -216,10 +224,17 @@ function Approve({ clip }: { readonly clip: ClipLine }) {
   };
   return (
     <div class="st-note st-ask">
-      <p>Jemand möchte {nameOf(clip)} ansehen und bittet Sie als zweite Person um Zustimmung. Der Grund steht in der Verwahrkette.</p>
-      <button type="button" class="kern-btn kern-btn--primary" onClick={() => void approve()}>
-        <span class="kern-label">Der Ansicht zustimmen</span>
-      </button>
+      {view !== undefined && (
+        <>
+          <p>
+            {person(view.person)} möchte {nameOf(clip)} ansehen und braucht bis {timeOf(new Date(view.answer_until))} Uhr die Zustimmung einer
+            zweiten Person. Der Grund steht oben in der Verwahrkette.
+          </p>
+          <button type="button" class="kern-btn kern-btn--primary" onClick={() => void agree(view.id)}>
+            <span class="kern-label">Der Ansicht zustimmen</span>
+          </button>
+        </>
+      )}
       <p role="status">{said}</p>
     </div>
   );

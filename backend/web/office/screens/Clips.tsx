@@ -6,8 +6,9 @@ import { Diamond, Triangle } from "../../look/Mark.tsx";
 import { go, place } from "../../shared/address.ts";
 import { count, dateOf, many, timeOf } from "../../shared/format.ts";
 import { now } from "../../shared/line.ts";
+import { mayAgree } from "../rules/areas.ts";
 import type { Board } from "../rules/board.ts";
-import { countsOf, dueOf, type Filter, firstToGo, isUnclassified, lengthOf, matches, nameOf, ruleShort } from "../rules/clips.ts";
+import { countsOf, dueOf, type Evidence, type Filter, firstToGo, isUnclassified, lengthOf, matches, nameOf, ruleShort, toAgree } from "../rules/clips.ts";
 import { CLASSES, FINDINGS } from "../rules/words.ts";
 import { evidence } from "../state/evidence.ts";
 import { ClipPage } from "./ClipPage.tsx";
@@ -41,6 +42,7 @@ export function Clips({ board, me }: { readonly board: Board; readonly me: Me })
         </div>
       </div>
       {id !== "" && <p class="st-note">Dieser Clip ist gelöscht oder gehört nicht zu Ihrer Rolle.</p>}
+      {mayAgree(me) && <Waiting standing={standing} me={me} board={board} />}
       <Tiles clips={all} />
       <div class="st-filter" role="group" aria-label="Filter">
         {FILTERS.map(([value, name]) => {
@@ -79,6 +81,28 @@ export function Clips({ board, me }: { readonly board: Board; readonly me: Me })
       </div>
       {rows.length === 0 && <p class="st-empty">Keine Clips dieser Art.</p>}
       {standing.gaps.length > 0 && <Gaps gaps={standing.gaps} />}
+    </>
+  );
+}
+
+interface Asked {
+  readonly standing: Evidence;
+  readonly me: Me;
+  readonly board: Board;
+}
+
+/** Who waits for a second person's consent. */
+function Waiting({ standing, me, board }: Asked) {
+  return (
+    <>
+      {toAgree(standing, me.person, now.value).map(({ view, clip }) => (
+        <p key={view.id} class="st-note st-ask">
+          {board.people.get(view.person) ?? "Jemand"} bittet bis {timeOf(new Date(view.answer_until))} Uhr um Zustimmung zur Ansicht von{" "}
+          <button type="button" class="st-link" onClick={() => go({ area: "clips", only: "", id: clip.id })}>
+            {nameOf(clip)}
+          </button>
+        </p>
+      ))}
     </>
   );
 }

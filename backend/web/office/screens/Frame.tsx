@@ -8,7 +8,7 @@ import { isCovered, now } from "../../shared/line.ts";
 import { Freshness, SignOut } from "../../shared/Top.tsx";
 import { areasOf, type OfficeArea } from "../rules/areas.ts";
 import { type Board, sum } from "../rules/board.ts";
-import { unanswered } from "../rules/clips.ts";
+import { toApprove, unanswered } from "../rules/clips.ts";
 import { evidence } from "../state/evidence.ts";
 import { board } from "../state/live.ts";
 import { Clips } from "./Clips.tsx";
@@ -49,7 +49,7 @@ export function Frame({ me }: { readonly me: Me }) {
         </header>
         <nav class="st-nav" aria-label="Bereiche">
           {areas.map((one) => (
-            <Entry key={one} area={one} isHere={one === area} total={totalOf(one)} />
+            <Entry key={one} area={one} isHere={one === area} total={totalOf(one, me)} />
           ))}
           {areas.length > 0 && <hr />}
           {me.roles.includes("dispatcher") && <a href={hashOf({ area: "leitstelle", only: "", id: "" })}>Leitstelle</a>}
@@ -94,7 +94,7 @@ function Content({ area, board: standing, me }: Shown): ComponentChildren {
   }
 }
 
-function totalOf(area: OfficeArea): number | null {
+function totalOf(area: OfficeArea, me: Me): number | null {
   const clips = [...(evidence.value?.clips.values() ?? [])];
   switch (area) {
     case "aufgaben":
@@ -106,7 +106,7 @@ function totalOf(area: OfficeArea): number | null {
     case "clips":
       return evidence.value === null ? null : clips.length;
     case "export":
-      return null;
+      return evidence.value === null ? null : toApprove(evidence.value, me.person).length || null;
     default:
       return area satisfies never;
   }

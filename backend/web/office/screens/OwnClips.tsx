@@ -39,7 +39,7 @@ export function OwnClips({ me }: { readonly me: Me }) {
           <h2 class="st-after">Beantwortet</h2>
           <ul class="st-cards">
             {done.map((clip) => (
-              <Done key={clip.id} clip={clip} isOpen={clip.id === place.value.id} />
+              <Done key={clip.id} clip={clip} me={me} isOpen={clip.id === place.value.id} />
             ))}
           </ul>
         </>
@@ -87,7 +87,7 @@ function Card({ clip, isOpen }: { readonly clip: ClipLine; readonly isOpen: bool
   );
 }
 
-function Done({ clip, isOpen }: { readonly clip: ClipLine; readonly isOpen: boolean }) {
+function Done({ clip, me, isOpen }: { readonly clip: ClipLine; readonly me: Me; readonly isOpen: boolean }) {
   const bar = barOf(clip, false);
   return (
     <li class="st-card">
@@ -96,7 +96,7 @@ function Done({ clip, isOpen }: { readonly clip: ClipLine; readonly isOpen: bool
       {bar !== "" ? (
         <p>{bar}.</p>
       ) : isOpen ? (
-        <Player clip={clip} isReview={false} />
+        <Player clip={clip} me={me} isReview={false} />
       ) : (
         <button type="button" class="kern-btn kern-btn--secondary" onClick={() => go({ id: clip.id })}>
           <span class="kern-label">Ansehen …</span>

@@ -1,24 +1,31 @@
 // Wiedergabe: gesperrt, bis ein Grund gespeichert ist und, wo nötig, eine zweite Person zugestimmt hat.
 import { useRef, useState } from "preact/hooks";
 import { ask, call } from "../../api/client.ts";
-import type { ClipLine, View } from "../../api/wire_evidence.ts";
-import { hashOf } from "../../shared/address.ts";
+import type { Me } from "../../api/wire.ts";
+import type { ClipLine, View, WaitingView } from "../../api/wire_evidence.ts";
 import { timeOf } from "../../shared/format.ts";
 import { now } from "../../shared/line.ts";
 import { isUnclassified } from "../rules/clips.ts";
+import { evidence, put } from "../state/evidence.ts";
+
+/** How long a second person has (`backend/evidence/rules.py`). */
+const APPROVAL_MS = 15 * 60_000;
 
 interface Shown {
   readonly clip: ClipLine;
+  readonly me: Me;
   /** It is the review of a dwelling's clip for the core of private life. */
   readonly isReview: boolean;
   /** A view was recorded. */
   readonly opened?: () => void;
 }
 
-export function Player({ clip, isReview, opened }: Shown) {
+export function Player({ clip, me, isReview, opened }: Shown) {
   const [view, setView] = useState<View | null>(null);
   const [problem, setProblem] = useState("");
-  const isOver = view !== null && Date.parse(view.until) <= now.value;
+  const asked = view === null ? undefined : evidence.value?.views.get(view.id);
+  const isWaiting = asked !== undefined && now.value < Date.parse(asked.answer_until);
+  const isOver = view !== null && (Date.parse(view.until) <= now.value || (asked !== undefined && !isWaiting));
   const source = `/v1/clips/${clip.id}/footage?view=${view?.id ?? ""}`;
   const barred = barOf(clip, isReview);
 
@@ -35,7 +42,7 @@ export function Player({ clip, isReview, opened }: Shown) {
   return (
     <div class="st-stack">
       <div class="st-player">
-        {view !== null && !isOver && !view.needs_approval ? (
+        {view !== null && !isOver && !isWaiting ? (
           <video controls autoplay src={source} onError={() => void explain()} onPlaying={() => setProblem("")} aria-label="Aufnahme" />
         ) : (
           <p>
@@ -54,12 +61,18 @@ export function Player({ clip, isReview, opened }: Shown) {
           Ansicht festgehalten, gültig bis {timeOf(new Date(view.until))} Uhr.
         </p>
       )}
-      {view?.needs_approval === true && !isOver && <Approval clip={clip} view={view} allowed={() => setView({ ...view, needs_approval: false })} />}
+      {isWaiting && (
+        <p class="st-note">
+          Eine zweite berechtigte Person stimmt bis {timeOf(new Date(asked.answer_until))} Uhr mit eigener Anmeldung zu; die Bitte steht dort
+          unter „Clips“. Danach beginnt die Wiedergabe hier von selbst.
+        </p>
+      )}
       {barred === "" && (view === null || isOver) && (
         <ReasonForm
           clip={clip}
           isReview={isReview}
           opened={(made) => {
+            if (made.needs_approval) put("view", waitingFor(made, me.person));
             setView(made);
             opened?.();
           }}
@@ -79,25 +92,10 @@ export function barOf(clip: ClipLine, isReview: boolean): string {
   return "";
 }
 
-interface Waiting {
-  readonly clip: ClipLine;
-  readonly view: View;
-  readonly allowed: () => void;
-}
-
-function Approval({ clip, view, allowed }: Waiting) {
-  const address = `${location.origin}/${hashOf({ area: "clips", only: `ansicht-${view.id}`, id: clip.id })}`;
-  return (
-    <div class="st-note">
-      <p>Eine zweite berechtigte Person stimmt mit eigener Anmeldung zu, innerhalb von 15 Minuten, unter dieser Adresse:</p>
-      <p>
-        <code>{address}</code>
-      </p>
-      <button type="button" class="kern-btn kern-btn--secondary" onClick={allowed}>
-        <span class="kern-label">Zustimmung liegt vor, wiedergeben</span>
-      </button>
-    </div>
-  );
+/** What the feed will tell of it. */
+function waitingFor({ id, clip }: View, person: string): WaitingView {
+  const at = Date.now();
+  return { id, clip, person, opened_at: new Date(at).toISOString(), answer_until: new Date(at + APPROVAL_MS).toISOString() };
 }
 
 interface Asking {

@@ -38,7 +38,7 @@ export function Questions({ clip }: { readonly clip: ClipLine }) {
     if (lacks.length > 0) return setProblems(lacks.map((one) => MISSING[one]));
     setSending(true);
     try {
-      put(
+      put("clip", 
         await call<ClipLine>(`/v1/clips/${clip.id}/answers`, { method: "POST", body: { ...answers, base: clip.answers_rev } }),
       );
       go({ id: "" });

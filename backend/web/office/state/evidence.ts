@@ -2,9 +2,9 @@
 import { signal } from "@preact/signals";
 import { call } from "../../api/client.ts";
 import type { Role } from "../../api/wire.ts";
-import type { ClipLine, EvidenceBoard } from "../../api/wire_evidence.ts";
+import type { ClipLine, EvidenceBoard, Export, WaitingView } from "../../api/wire_evidence.ts";
 import { session } from "../../shared/session.ts";
-import { apply, begin, type ClipChange, type Evidence } from "../rules/clips.ts";
+import { apply, begin, type Change, type Evidence } from "../rules/clips.ts";
 
 /** Who reads clips without a named case (`backend/identity/rules.py`, `clip_data:R`). */
 const READERS: readonly Role[] = ["officer", "superior", "custodian", "dpo"];
@@ -19,13 +19,13 @@ export async function load(stop: AbortSignal): Promise<void> {
   evidence.value = begin(await call<EvidenceBoard>("/v1/clips/board", { signal: stop }));
 }
 
-export function take(changes: readonly ClipChange[]): void {
+export function take(changes: readonly Change[]): void {
   if (evidence.value !== null) evidence.value = apply(evidence.value, changes);
 }
 
-/** What a command of ours answered. */
-export function put(line: ClipLine): void {
-  take([{ op: "put", type: "clip", id: line.id, body: line }]);
+/** What a command of ours answered, before the feed tells it. */
+export function put(type: "clip" | "export" | "view", thing: ClipLine | Export | WaitingView): void {
+  take([{ op: "put", type, id: thing.id, body: thing }]);
 }
 
 export function forget(): void {
