@@ -19,8 +19,6 @@ from bodycam_dock.book import MediumFacts
 from bodycam_dock.copying import PIECE
 from bodycam_dock.errors import SpoolDamaged, UploadLater, UploadRefused
 
-# A request that is cut loses what the server had not made durable: at most one piece.
-PATCH_BYTES: Final = 16 * PIECE
 # design/evidence.md 6: 20 s without a byte is a stall. The server syncs a piece before it answers, so it gets longer.
 TIMEOUTS: Final = httpx.Timeout(connect=10.0, write=20.0, read=60.0, pool=20.0)
 # Answers in a row that do not move the offset; then the pause is left to the caller.
@@ -113,7 +111,8 @@ class Uploader:
         return _number(answer)
 
     def _advance(self, upload: str, medium: MediumFacts, path: Path, offset: int) -> int | None:
-        end = min(offset - offset % PIECE + PATCH_BYTES, medium.size)
+        # A piece a request: whatever happens to it, no more than this is sent again.
+        end = min(offset - offset % PIECE + PIECE, medium.size)
         try:
             answer = self._patch(upload, path, offset, end)
         except UploadLater:

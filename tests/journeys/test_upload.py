@@ -2,16 +2,9 @@
 
 import pytest
 
-from tests.benchmarks.docking import PIECE
-from tests.journeys.uploading import Told, uploading
+from tests.journeys.uploading import uploading
 
 SEED = 20261126
-
-
-def check(told: Told) -> None:
-    assert (0, 0) == (told.wrong_bytes, told.taken_back), told
-    assert told.resent_pieces <= PIECE, told
-    assert told.takeover_s < 5, told
 
 
 @pytest.mark.slow
@@ -19,7 +12,7 @@ def test_files_come_whole_through_kills_cuts_stalls_wrong_bytes_and_a_full_disk(
     print(f"seed {SEED}")
     told = uploading(12, SEED)
     assert 12 == told.runs
-    check(told)
+    assert told.is_kept(), told
 
 
 @pytest.mark.nightly
@@ -29,4 +22,4 @@ def test_two_hundred_files_come_whole() -> None:
     told = uploading(200, SEED + 1)
     assert 200 == told.runs
     assert {"kill", "cut", "stall", "wrong", "full", "two"} <= set(told.faults)
-    check(told)
+    assert told.is_kept(), told
