@@ -114,8 +114,9 @@ class Day:
     def _answer_jobs(self, phone: Handset) -> None:
         """The officer takes what was sent, goes there, and finishes."""
         steps = {"sent": "accepted", "delivered": "accepted", "accepted": "en_route", "en_route": "on_scene"}
+        is_done = self._rng.random() < 0.3  # a while passes at the place
         for id_, job in phone.jobs().items():
-            answer = steps.get(job["state"], "done" if job["state"] == "on_scene" else None)
+            answer = steps.get(job["state"], "done" if job["state"] == "on_scene" and is_done else None)
             if answer is not None:
                 phone.record("job.answered", {"job": id_, "answer": answer})
         phone.send()
@@ -151,6 +152,9 @@ class Day:
         jobcenter = Panel(host, port, PANEL_JOBCENTER, key=panel_key(self._state))
         due = time.monotonic() + self._rng.uniform(*ALARM_S)
         try:
+            # A gateway that does not know its lines yet keeps what it cannot read, and a dispatcher sees that.
+            while not (self.stop.is_set() or await self._desk_lives()):
+                await asyncio.to_thread(self.stop.wait, 0.5)
             while not self.stop.is_set():
                 answered = [await panel.deliver(panel.poll(), until_s=5.0) for panel in (hall, jobcenter)]
                 await self._desk_lives()
@@ -163,11 +167,12 @@ class Day:
             await hall.close()
             await jobcenter.close()
 
-    async def _desk_lives(self) -> None:
-        """The desks' alarm buttons say that they are there."""
+    async def _desk_lives(self) -> bool:
+        """The desks' alarm buttons say that they are there; whether the gateway took it."""
         headers = {"authorization": f"Bearer {desk_token(self._state)}"}
         async with httpx.AsyncClient(base_url=http_address(self._state), timeout=5, headers=headers) as http:
-            await http.post("/v1/heartbeats", json={"v": 1, "sender": {"id": HTTP_SENDER}})
+            answer = await http.post("/v1/heartbeats", json={"v": 1, "sender": {"id": HTTP_SENDER}})
+            return answer.is_success
 
     def _pause(self, span: tuple[float, float]) -> bool:
         """Waits; whether the day is over."""

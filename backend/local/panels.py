@@ -38,16 +38,17 @@ class Panel:
     def alarm(self, zone: int, code: str = CODES[0], now: datetime | None = None) -> bytes:
         """The next frame of this panel: a new event of that Contact ID code in `zone`."""
         self.sequence = self.sequence % 9999 + 1
-        data = f"#{self.account}|1{code} 01 {zone:03d}".encode()
-        rest = data + b"]" + stamp_of(now or datetime.now(UTC))
-        token, address = "ADM-CID", f"L0#{self.account}".encode()
-        if self.key is not None:
-            token, rest = "*" + token, aes.encrypt(self.key, padded(b"|" + rest))
-        return build(token, b"%04d" % self.sequence, address, rest)
+        return self._frame("ADM-CID", self.sequence, f"#{self.account}|1{code} 01 {zone:03d}", now)
 
     def poll(self) -> bytes:
         """A frame that says only that the line lives."""
-        return build("NULL", b"0000", f"L0#{self.account}".encode(), b"]")
+        return self._frame("NULL", 0, "", None)
+
+    def _frame(self, token: str, sequence: int, data: str, now: datetime | None) -> bytes:
+        rest, address = data.encode() + b"]" + stamp_of(now or datetime.now(UTC)), f"L0#{self.account}".encode()
+        if self.key is not None:  # all is encrypted, also that it lives: else anybody could say so
+            token, rest = "*" + token, aes.encrypt(self.key, padded(b"|" + rest))
+        return build(token, b"%04d" % sequence, address, rest)
 
     async def deliver(self, frame: bytes, *, until_s: float = 60.0) -> bool:
         """Whether the frame was acknowledged; it is repeated until then, over a new connection where one broke."""

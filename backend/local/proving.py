@@ -282,6 +282,6 @@ def desk_number(desk: Any, incident: str) -> str:
 
 
 def _built(town: Town) -> bool | None:
-    """The day has set up the buildings and their lines."""
+    """The day has set up the buildings, and every line of theirs lives."""
     lines = town.person("admin-1").get("/v1/sites")["lines"]
-    return True if any(one["sender"] == PANEL_HALL and one["link"] == "online" for one in lines) else None
+    return True if lines and all(one["link"] == "online" for one in lines) else None

@@ -57,3 +57,19 @@ test("while somebody works in the list known rows keep their places and new ones
   const rows = queue(begin(board({ incidents: [incident("a"), incident("b"), incident("c")] })), NOON, false).open;
   expect(held(rows, ["c", "a"]).map((row) => row.id)).toEqual(["c", "a", "b"]);
 });
+
+test("an accepted incident says that alarms of it wait, since when, and stands with what is new", () => {
+  const desk = begin(
+    board({
+      incidents: [incident("calm", { state: "accepted", no: 1 }), incident("loud", { state: "dispatched", no: 2, priority: 1 })],
+      alarms: [
+        alarm("a", { incident: "loud", raised_at: at(20) }),
+        alarm("b", { incident: "loud", raised_at: at(10) }),
+        alarm("c", { incident: "loud", raised_at: at(0), state: "accepted" }),
+      ],
+    }),
+  );
+  const [loud] = queue(desk, NOON, false).urgent;
+  expect([loud?.state, loud?.wide, loud?.since, loud?.isNew]).toEqual(["2 warten", "2 Alarme warten", Date.parse(at(10)), true]);
+  expect(queue(desk, NOON, false).open.map((row) => [row.state, row.isNew])).toEqual([["angen.", false]]);
+});

@@ -20,7 +20,7 @@ export interface Row {
   /** State for a wide screen: with the unit. */
   readonly wide: string;
   readonly since: number;
-  /** Nobody has accepted it. */
+  /** Nobody has accepted it, or an alarm of it. */
   readonly isNew: boolean;
   /** It waits for longer than its priority allows (3.3). */
   readonly isLate: boolean;
@@ -48,9 +48,9 @@ const WITHIN: Readonly<Record<Priority, number>> = { 1: 15_000, 2: 60_000, 3: 30
 
 /** The queue as of `now` (the server's clock). */
 export function queue(desk: Desk, now: number, isFlood: boolean): Queue {
-  const jobs = jobsByIncident(desk);
+  const [jobs, waiting] = [jobsByIncident(desk), waitingByIncident(desk)];
   const rows = [
-    ...[...desk.incident.values()].map((one) => ofIncident(one, jobs.get(one.id) ?? [], desk, now)),
+    ...[...desk.incident.values()].map((one) => ofIncident(one, jobs.get(one.id) ?? [], waiting.get(one.id), desk, now)),
     ...[...desk.alarm.values()].filter((one) => !hasIncident(one, desk)).map((one) => ofAlarm(one, now)),
     ...[...desk.report.values()].filter((one) => one.incident === null).map((one) => ofReport(one, now)),
     ...[...desk.task.values()].map(ofTask),
@@ -107,13 +107,30 @@ function jobsByIncident(desk: Desk): ReadonlyMap<string, readonly Job[]> {
   return found;
 }
 
+interface Unaccepted {
+  readonly count: number;
+  /** Of the oldest. */
+  readonly since: number;
+}
+
+/** Alarms of incidents that nobody accepted. */
+function waitingByIncident(desk: Desk): ReadonlyMap<string, Unaccepted> {
+  const found = new Map<string, Unaccepted>();
+  for (const alarm of desk.alarm.values()) {
+    if (alarm.incident === null || !isUnaccepted(alarm)) continue;
+    const { count, since } = found.get(alarm.incident) ?? { count: 0, since: Infinity };
+    found.set(alarm.incident, { count: count + 1, since: Math.min(since, Date.parse(alarm.raised_at)) });
+  }
+  return found;
+}
+
 /** A place as a row shows it: commas part building, zone and point. */
 const placeOf = (place: string): string => place.split(" · ").join(", ");
 
-function ofIncident(one: Incident, jobs: readonly Job[], desk: Desk, now: number): Row {
-  const since = Date.parse(one.opened_at);
-  const isNew = one.state === "new";
-  const [short, wide] = stateOf(one, jobs, desk);
+function ofIncident(one: Incident, jobs: readonly Job[], waiting: Unaccepted | undefined, desk: Desk, now: number): Row {
+  const isNew = one.state === "new" || waiting !== undefined;
+  const since = one.state === "new" ? Date.parse(one.opened_at) : (waiting?.since ?? Date.parse(one.opened_at));
+  const [short, wide] = one.state !== "new" && waiting !== undefined ? waits(waiting.count) : stateOf(one, jobs, desk);
   return {
     id: one.id,
     is: "incident",
@@ -128,6 +145,10 @@ function ofIncident(one: Incident, jobs: readonly Job[], desk: Desk, now: number
     isLate: isNew && now - since > WITHIN[one.priority],
   };
 }
+
+/** An accepted incident hides no alarm that nobody accepted. */
+const waits = (count: number): readonly [string, string] =>
+  count === 1 ? ["1 wartet", "ein Alarm wartet"] : [`${count} warten`, `${count} Alarme warten`];
 
 function stateOf(one: Incident, jobs: readonly Job[], desk: Desk): readonly [string, string] {
   if (one.state === "new") return ["neu", "neu"];

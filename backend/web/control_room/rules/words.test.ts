@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clipsWords } from "./words.ts";
+import { clipsWords, DISPOSITIONS, shortest } from "./words.ts";
 
 const state = (clips: number, arrived: number, held: number) => clipsWords({ clips, arrived, held })?.state;
 
@@ -20,4 +20,10 @@ test("what is still on its way from the dock is said", () => {
   expect(clipsWords({ clips: 1, arrived: 0, held: 0 })?.more).toContain("Sie wird gerade übertragen.");
   expect(clipsWords({ clips: 4, arrived: 2, held: 0 })?.more).toContain("2 werden gerade übertragen.");
   expect(clipsWords({ clips: 4, arrived: 3, held: 0 })?.more).toContain("1 wird gerade übertragen.");
+});
+
+test("what a button says may be typed means one disposition alone", () => {
+  const typed = DISPOSITIONS.map(shortest);
+  expect(typed).toEqual(["be", "un", "fe", "tec", "tes", "ue"]);
+  for (const one of typed) expect(DISPOSITIONS.filter((ending) => ending.typed.startsWith(one))).toHaveLength(1);
 });

@@ -31,6 +31,7 @@ const KINDS: Readonly<Record<string, string>> = {
   tamper: "Sabotagekontakt",
   "link.trouble": "Übertragung gestört",
   "link.lost": "Verbindung verloren",
+  "gateway.lost": "Gateway ohne Verbindung",
   power: "Stromversorgung gestört",
   "panel.in_test": "Zentrale im Test",
   "panel.programming": "Zentrale wird programmiert",
@@ -156,6 +157,15 @@ export const DISPOSITIONS: readonly Ending[] = [
   { value: "test", name: "Test", typed: "test" },
   { value: "drill", name: "Übung", typed: "uebung" },
 ];
+
+/** The shortest beginning that means this one alone, of at least two letters. */
+export function shortest(ending: Ending): string {
+  const isAlone = (size: number): boolean =>
+    DISPOSITIONS.every((one) => one === ending || !one.typed.startsWith(ending.typed.slice(0, size)));
+  let size = 2;
+  while (size < ending.typed.length && !isAlone(size)) size += 1;
+  return ending.typed.slice(0, size);
+}
 
 export const dispositionName = (value: Disposition): string =>
   DISPOSITIONS.find((one) => one.value === value)?.name ?? value;

@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { clockOf, stopwatch } from "../../shared/format.ts";
 import { provedAt, staleMs, tries } from "../../shared/line.ts";
 import { Prio } from "../../look/Mark.tsx";
+import type { Row } from "../rules/queue.ts";
 import { INCIDENT_STATES, JOB_STATES, kindOf, MEANINGS, partsOf } from "../rules/words.ts";
 import { desk, rows, units } from "../state/live.ts";
 
@@ -50,7 +51,7 @@ export function Cover() {
                   <span class="st-cut">
                     {row.what} · {row.place}
                   </span>
-                  <b>{stateOf(row.id)}</b>
+                  <b>{stateOf(row)}</b>
                 </li>
               ))}
             </ul>
@@ -88,7 +89,8 @@ export function Cover() {
   );
 }
 
-function stateOf(id: string): string {
-  const incident = desk.value?.incident.get(id);
-  return incident === undefined ? "nicht angenommen" : INCIDENT_STATES[incident.state];
+function stateOf(row: Row): string {
+  const incident = desk.value?.incident.get(row.id);
+  if (incident === undefined || incident.state === "new") return "nicht angenommen";
+  return row.isNew ? row.wide : INCIDENT_STATES[incident.state];
 }

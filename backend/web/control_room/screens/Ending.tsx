@@ -1,6 +1,6 @@
 // Erledigt und abgeschlossen: ohne Abschlussgrund verschwindet kein Ereignis.
 import type { Emergency, Incident } from "../../api/wire_desk.ts";
-import { DISPOSITIONS } from "../rules/words.ts";
+import { DISPOSITIONS, shortest } from "../rules/words.ts";
 import { close, resolve, sending } from "../state/commands.ts";
 
 interface Shown {
@@ -37,15 +37,15 @@ export function Ending({ incident, open, emergencies }: Shown) {
             </p>
           )}
           <div class="cr-actions" role="group" aria-label="Abschließen mit Abschlussgrund">
-            {DISPOSITIONS.map(({ value, name, typed }) => (
+            {DISPOSITIONS.map((one) => (
               <button
-                key={value}
+                key={one.value}
                 type="button"
                 class="cr-btn"
                 aria-disabled={isBusy}
-                onClick={() => void close(incident.id, value)}
+                onClick={() => void close(incident.id, one.value)}
               >
-                {name} <kbd>x {typed.slice(0, 2)}</kbd>
+                {one.name} <kbd>x {shortest(one)}</kbd>
               </button>
             ))}
           </div>
