@@ -17,7 +17,6 @@ import pytest
 
 from backend.identity import sources
 from backend.identity.wire import NewEnrolment
-from bodycam_dock import upload as uploading
 from bodycam_dock.book import MediumFacts
 from bodycam_dock.copying import PIECE, Digests, digests_of
 from bodycam_dock.errors import SpoolDamaged, UploadLater
@@ -136,8 +135,7 @@ def test_a_file_that_no_entry_names_has_to_wait(dock: Dock) -> None:
         dock.uploader().send(uuid7(5), medium, path)
 
 
-def test_an_upload_goes_on_where_the_server_stands(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploading, "PATCH_BYTES", PIECE)
+def test_an_upload_goes_on_where_the_server_stands(dock: Dock) -> None:
     medium, path = dock.medium("clip", 3 * PIECE + 5)
     entry, offsets = dock.record(medium), list[int]()
 
