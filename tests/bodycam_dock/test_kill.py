@@ -107,6 +107,8 @@ def kill_at_random(dock: Dock, town, card: CameraCard, *, kills: int, seed: int)
     watch.check()
 
 
+#: Failed in 2 of 8 runs beside other load on 2026-11-26, not understood (README, limits): nightly until it is.
+@pytest.mark.nightly
 def test_kills_at_random_moments_lose_nothing(dock: Dock, town, card) -> None:
     print(f"seed {SEED}")
     fill(card, 8)
