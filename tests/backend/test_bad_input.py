@@ -255,8 +255,8 @@ def test_an_address_that_names_no_id_is_a_404(town, callers, method: str, path: 
         "x",
         "0",
         "%00",
-        "..x",
-        "%2e%2ex",  # a bare `..` is resolved by the client: another address (RFC 3986 5.2.4)
+        "..",
+        "%2e%2e",
         "a" * 3000,
         "1" * 36,
         "ä",
@@ -264,6 +264,8 @@ def test_an_address_that_names_no_id_is_a_404(town, callers, method: str, path: 
         "019cee2d-0285-7c3a-9d21-5b0e8f7a6c4g",
     ):
         answer = call(town, callers, method, path, ids=id_, json=VALID.get(what))
+        if id_ == ".." and answer.request.url.path in DESCRIPTION["paths"]:
+            continue  # the client resolved it to another address of ours (RFC 3986, section 5.2.4)
         assert (404, "not_found") == (answer.status_code, code_of(answer)), id_
 
 

@@ -88,10 +88,11 @@ class DockTown:
                 return self._enrol(request)
             if self.town is None:
                 return problem(404, "nobody enrolled")
-            answer = self.town.handle(request)
-            if request.url.path == "/v1/sync/exchange" and answer.status_code == 200:
-                self._take_entries()
-            return answer
+            try:
+                return self.town.handle(request)
+            finally:  # what was admitted is here, also where its answer is lost
+                if request.url.path == "/v1/sync/exchange" and self.town.requests:
+                    self.take_entries()
 
     def _enrol(self, request: httpx.Request) -> httpx.Response:
         asked = msgspec.json.decode(request.content, type=EnrolRequest)
@@ -109,13 +110,13 @@ class DockTown:
         )
         return httpx.Response(201, content=msgspec.json.encode(answer))
 
-    def _take_entries(self) -> None:
+    def take_entries(self) -> None:
+        """What the newest request brought, as far as it was admitted, is in `entries`, each once."""
         assert self.town is not None
-        have = {one.id for one in self.entries}
         asked: ExchangeRequest = self.town.requests[-1]
-        for entry in asked.entries[: len(self.town.stored) - len(self.entries)]:
-            if entry.id in have:
-                continue
+        for entry in asked.entries:
+            if not len(self.entries) < entry.seq <= len(self.town.stored):
+                continue  # repeated, as the answer to it was lost; or not admitted
             self.entries.append(entry)
             body = msgspec.json.decode(entry.body)
             chunks = body.get("chunks")
