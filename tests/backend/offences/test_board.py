@@ -18,7 +18,9 @@ def recorded(world: World, *bodies: dict) -> list[str]:
 
 
 def test_the_board_holds_offences_tasks_names_and_counts(world: World) -> None:
-    first, second = recorded(world, {"amount_cents": 2500}, {"amount_cents": None})
+    # Two exchanges: the newest is shown first, and what came in one batch came at one instant.
+    (first,) = recorded(world, {"amount_cents": 2500})
+    (second,) = recorded(world, {"amount_cents": None})
     shown = board(world, world.person(Role.CLERK))
 
     assert [second, first] == [one["id"] for one in shown["offences"]]
