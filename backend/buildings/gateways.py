@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from backend.buildings import rules, sites
 from backend.buildings.meanings import Heard, Where
 from backend.buildings.service import take_effect
-from backend.buildings.standing import warm
+from backend.buildings.standing import look
 from backend.db import rows
 from backend.dispatch.rules import derived
 
@@ -30,7 +30,7 @@ def watch(session: Session, *, now: datetime) -> int:
     changed = 0
     for row in rows(session, _GATEWAYS, since=now - SILENT_AFTER):
         spot = f"gateway:{row.id}"
-        alarm = warm(session).alarms.get((spot, "gateway.lost"))
+        alarm = look(session, [spot]).alarms.get((spot, "gateway.lost"))
         lines = sites.LINES.find(session, "WHERE gateway = %(gateway)s", gateway=row.id)
         is_told = alarm is not None and alarm.state in ("raised", "accepted")
         if row.is_silent and any(line.link != "unknown" for line in lines):
@@ -61,6 +61,6 @@ def _told(session: Session, row: Any, spot: str, now: datetime, *, is_silent: bo
         admitted_at=now,
     )
     where = Where(spot=spot, sender_spot=spot, place=f"Gateway {row.label}")
-    state = warm(session)
+    state = look(session, [spot])
     ruled = rules.decide_gateway(heard, where, state.standing(None, 0), is_silent=is_silent)
     take_effect(session, state, heard, ruled)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from backend.buildings import rules, sites
 from backend.buildings.meanings import Heard, Where
 from backend.buildings.service import instant, take_effect
-from backend.buildings.standing import ALARMS, State, keep_alarm, warm
+from backend.buildings.standing import ALARMS, keep_alarm, look, warm
 from backend.buildings.tables import LinkChangeRow, LinkSummaryRow
 from backend.buildings.wire import Alarm
 from backend.db import Bulk, later, rows, write_out
@@ -60,6 +60,7 @@ def changed(session: Session, actor: Actor, received: Received, body: LinkChange
     heard = _heard(received, body.sender, at)
     spot = f"line:{line.id}"
     where = Where(spot=spot, sender_spot=spot, place=line.place, line=line.id, building=line.building)
+    look(session, [spot])
     ruled = rules.decide_link(heard, where, body.state, state.standing(line.building, 0))
     take_effect(session, state, heard, ruled)
 
@@ -89,12 +90,12 @@ def summed_up(session: Session, actor: Actor, received: Received, body: LinkSumm
 def fell_back(session: Session, actor: Actor, received: Received, body: FallbackFired) -> None:
     """The site's own alarm was called: alarms and incidents say so; where no signal is known, it is a P1 itself."""
     del actor
-    state = warm(session)
     at = instant(body.at) or received.received_at
     alarms = _alarms_of(session, body.signals)
-    incidents = dict.fromkeys(_told(session, state, alarm, is_heard=body.is_heard) for alarm in alarms)
+    incidents = dict.fromkeys(_told(session, alarm, is_heard=body.is_heard) for alarm in alarms)
     if not alarms:
         spot = f"gateway:{received.source}"
+        state = look(session, [spot])
         where = Where(spot=spot, sender_spot=spot, place="Gateway: Alarm ohne Meldung")
         ruled = rules.decide_fallback(_heard(received, None, at), where, state.standing(None, 0))
         take_effect(session, state, _heard(received, None, at), ruled)
@@ -107,8 +108,8 @@ def fell_back(session: Session, actor: Actor, received: Received, body: Fallback
             write_note(session, incident, text, id=note, by=None, rule="4.1", at=at, now=received.received_at)
 
 
-def _told(session: Session, state: State, alarm: Alarm, *, is_heard: bool) -> UUID | None:
-    known = state.alarms.get((alarm.spot, alarm.kind), alarm)
+def _told(session: Session, alarm: Alarm, *, is_heard: bool) -> UUID | None:
+    known = look(session, [alarm.spot]).alarms.get((alarm.spot, alarm.kind), alarm)
     flags = dict.fromkeys((*known.flags.split(), "fallback" if is_heard else "fallback_unheard"))
     keep_alarm(session, replace(known, flags=" ".join(flags)))
     return known.incident

@@ -69,7 +69,7 @@ class Past(Struct, frozen=True, kw_only=True):
 class Standing(Struct, frozen=True, kw_only=True):
     """What the rules look at besides the signal."""
 
-    #: Open alarms by spot and kind.
+    #: Open alarms by spot and kind: all of the signal's spot and of its sender's.
     alarms: Mapping[tuple[str, str], Alarm]
     #: Incidents that K3 opened, in the order of their opening.
     incidents: Sequence[Past]
@@ -80,7 +80,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 class Opens(Struct, frozen=True, kw_only=True):
-    """An incident is opened."""
+    """An incident is opened; the loose alarms of its building that `attaches` names belong to it as well."""
 
     reason: str
     linked: UUID | None
@@ -92,10 +92,8 @@ class Ruled(Struct, frozen=True, kw_only=True):
     outcome: str
     #: New and changed alarms as they stand afterwards; the first is the signal's own.
     alarms: tuple[Alarm, ...] = ()
-    #: The first alarm, and those of the building that attach, belong to it.
+    #: The first alarm belongs to it.
     opens: Opens | None = None
-    #: Alarms that attach to the incident which is opened.
-    attach: tuple[Alarm, ...] = ()
     #: An open incident that hears of it.
     joins: UUID | None = None
     #: Rule, outcome and reason of each decision.
@@ -194,17 +192,19 @@ def _to_incident(standing: Standing, alarm: Alarm, ruled: Ruled) -> Ruled:
         return replace(ruled, alarms=(joined,), joins=going_on.id, decisions=(*ruled.decisions, decision))
     if alarm.priority != 1:
         return ruled
-    attach = tuple(
-        one
-        for _, one in sorted(standing.alarms.items())
-        if one.id != alarm.id
-        and one.incident is None
-        and one.building is not None
-        and one.building == alarm.building
-        and alarm.last_at - BEFORE <= one.last_at <= alarm.last_at + AFTER
-    )
     before = near[-1].id if near else alarm.incident
-    return replace(ruled, opens=Opens(reason="P1", linked=before), attach=attach)
+    return replace(ruled, opens=Opens(reason="P1", linked=before))
+
+
+def attaches(alarm: Alarm, first: Alarm) -> bool:
+    """K3: whether an open alarm belongs to the incident that `first` opens."""
+    return (
+        alarm.id != first.id
+        and alarm.incident is None
+        and alarm.building is not None
+        and alarm.building == first.building
+        and first.last_at - BEFORE <= alarm.last_at <= first.last_at + AFTER
+    )
 
 
 def _restored(heard: Heard, where: Where, standing: Standing, extra: tuple[Alarm, ...]) -> Ruled:

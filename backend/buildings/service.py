@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from binascii import Error as BinasciiError
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from backend.buildings import meanings, rules
 from backend.buildings.meanings import Heard, Where
 from backend.buildings.rules import Ruled
-from backend.buildings.standing import State, keep_alarm, keep_incident, warm
+from backend.buildings.standing import State, keep_alarm, keep_incident, look, loose, warm
 from backend.buildings.tables import SignalRepeatRow, SignalRow
 from backend.db import Bulk, later, rows, write_out
 from backend.dispatch import service as dispatch
@@ -43,6 +44,13 @@ _BAD: Final = (
 _UNPARSED: Final = frozenset({"unparsed", "undecryptable", "bad_checksum"})
 
 
+def foresee(session: Session, batch: Sequence[tuple[Received, SignalReceived]]) -> None:
+    """What the rules need for these signals is read at once."""
+    state = warm(session)
+    places = [state.where(one.source, body.protocol, body.sender, body.point) for one, body in batch]
+    look(session, [spot for where in places for spot in (where.spot, where.sender_spot)])
+
+
 def receive(session: Session, actor: Actor, received: Received, body: SignalReceived) -> None:
     """The signal has its row, and what the rules make of it stands: alarm, incident, decisions. It refuses nothing.
 
@@ -57,6 +65,7 @@ def receive(session: Session, actor: Actor, received: Received, body: SignalRece
         return
     state.keys[received.source, body.dedup] = received.id
     where = state.where(received.source, body.protocol, body.sender, body.point)
+    look(session, (where.spot, where.sender_spot))
     ruled = rules.decide(heard, where, state.standing(where.building, _bad_before(session, received, heard)))
     alarm = take_effect(session, state, heard, ruled)
     later(session, _SIGNAL, _row(actor, received, body, heard, where, ruled, alarm))
@@ -175,6 +184,8 @@ def take_effect(session: Session, state: State, heard: Heard, ruled: Ruled) -> U
             keep_alarm(session, final)
         if final.kind in ("unknown_sender", "unparsed") and final.line is None:
             state.unknown[final.spot] = final.received_at
-    for alarm in ruled.attach:
-        keep_alarm(session, replace(alarm, incident=incident))
+    if first is not None and incident is not None:
+        for alarm in loose(session, first.building) if ruled.opens is not None else ():
+            if rules.attaches(alarm, first):
+                keep_alarm(session, replace(alarm, incident=incident))
     return own

@@ -1,10 +1,14 @@
-"""What stands in a town's buildings, as one transaction reads it once and changes it (part of the slice's service)."""
+"""What stands in a town's buildings, as one transaction reads it once and changes it (part of the slice's service).
 
+Of the alarms only those are read that a signal can concern, so that an exchange costs the same however many are open.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
@@ -34,10 +38,15 @@ _INCIDENTS: Final = (
     "WHERE rule = 'K3' AND building IS NOT NULL AND (state NOT IN ('closed', 'merged')"
     " OR closed_at > now() - interval '1 day') ORDER BY no"
 )
+_OPEN: Final = "WHERE state <> 'closed' AND spot = ANY(%(spots)s)"
 _UNKNOWN: Final = (
-    "SELECT spot, max(received_at) AS at FROM alarm WHERE kind IN ('unknown_sender', 'unparsed')"
-    " AND raised_at > now() - interval '2 hours' GROUP BY spot"
+    "SELECT spot, max(received_at) AS at FROM alarm WHERE spot = ANY(%(spots)s)"
+    " AND kind IN ('unknown_sender', 'unparsed') AND raised_at > now() - interval '2 hours' GROUP BY spot"
 )
+#: Of a building, those that belong to no incident (K3).
+_LOOSE: Final = "WHERE building = %(building)s AND incident IS NULL AND state <> 'closed' ORDER BY id"
+#: Begins the spot of a sender without a line.
+_STRANGER: Final = "sender:"
 
 
 class Line(NamedTuple):
@@ -63,17 +72,20 @@ class State(Struct, kw_only=True):
 
     lines: dict[tuple[UUID, str, str], Line]
     spots: dict[tuple[UUID, str], Spot]
-    alarms: dict[tuple[str, str], Alarm]
     incidents: dict[UUID, Incident]
-    unknown: dict[str, datetime]
+    #: Open alarms by spot and kind: all of the spots in `looked_at`.
+    alarms: dict[tuple[str, str], Alarm] = field(default_factory=dict)
+    #: When the newest alarm of an unknown sender was raised, by its spot: of those in `looked_at`.
+    unknown: dict[str, datetime] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)
     #: Signals of this transaction by source and key.
-    keys: dict[tuple[UUID, str], UUID]
+    keys: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
 
     def where(self, source: UUID, protocol: str, sender: str | None, point: str | None) -> Where:
         """Where a signal comes from; without a line where the sender is unknown."""
         line = self.lines.get((source, protocol, sender)) if sender is not None else None
         if line is None:
-            spot = f"sender:{source}:{protocol}:{sender or ''}"
+            spot = f"{_STRANGER}{source}:{protocol}:{sender or ''}"
             return Where(spot=spot, sender_spot=spot, place=f"Unbekannter Absender {sender or ''}".strip())
         found = self.spots.get((line.id, point)) if point is not None else None
         sender_spot = f"line:{line.id}"
@@ -118,8 +130,25 @@ def warm(session: Session) -> State:
     return state
 
 
+def look(session: Session, spots: Iterable[str]) -> State:
+    """The state with the open alarms of these spots, each read at the transaction's first look at it."""
+    state = warm(session)
+    new = sorted(set(spots) - state.looked_at)
+    if new:
+        state.looked_at.update(new)
+        state.alarms.update({(one.spot, one.kind): one for one in ALARMS.find(session, _OPEN, spots=new)})
+        strangers = [spot for spot in new if spot.startswith(_STRANGER)]
+        if strangers:
+            state.unknown.update({row.spot: row.at for row in rows(session, _UNKNOWN, spots=strangers)})
+    return state
+
+
+def loose(session: Session, building: UUID | None) -> list[Alarm]:
+    """The open alarms of a building that belong to no incident."""
+    return ALARMS.find(session, _LOOSE, building=building)
+
+
 def _read(session: Session) -> State:
-    alarms = ALARMS.find(session, "WHERE state <> 'closed'")
     return State(
         lines={
             (row.gateway, row.protocol, row.sender): Line(row.id, row.building, f"{row.building_name} · {row.label}")
@@ -131,10 +160,7 @@ def _read(session: Session) -> State:
             )
             for row in rows(session, _POINTS)
         },
-        alarms={(one.spot, one.kind): one for one in alarms},
         incidents={one.id: one for one in INCIDENTS.find(session, _INCIDENTS)},
-        unknown={row.spot: row.at for row in rows(session, _UNKNOWN)},
-        keys={},
     )
 
 

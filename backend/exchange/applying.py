@@ -1,5 +1,6 @@
 """Running the slices' rules: all at once, and each by itself where one failed (design/sync.md 4.1)."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -33,10 +34,14 @@ def foresee(session: Session, source: Sender, arriving: Sequence[Arriving], park
 
 def warm(session: Session, arriving: Sequence[Arriving]) -> None:
     """What the slices read once a transaction is read."""
-    for name in {one.received.kind for one in arriving}:
-        kind = KINDS.get(name)
-        if kind is not None and kind.warm is not None:
-            kind.warm(session)
+    batches = defaultdict(list)
+    for one in arriving:
+        if one.ruling is None:
+            batches[one.received.kind].append((one.received, one.body))
+    for name, batch in batches.items():
+        warm = KINDS[name].warm
+        if warm is not None:
+            warm(session, batch)
 
 
 def asks(arriving: Sequence[Arriving], rulings: Sequence[Ruling]) -> bool:

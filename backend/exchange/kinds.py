@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from backend.buildings import links, standing
+from backend.buildings import links
 from backend.buildings import service as buildings
 from backend.dispatch import emergencies, incidents, jobs, units
 from backend.dispatch.wire import EmergencyRaised, JobAnswered, ReportMade, UnitStatus
@@ -34,7 +34,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             v=1,
             body=OffenceRecorded,
             apply=offences.record,
-            warm=catalogue.in_force,
+            warm=lambda session, _: catalogue.in_force(session),
             asks=False,
             media_arrived=offences.media_arrived,
         ),
@@ -43,17 +43,13 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             v=1,
             body=SignalReceived,
             apply=buildings.receive,
-            warm=standing.warm,
+            warm=buildings.foresee,
             audience="desk",
             asks=False,
         ),
-        "link.changed": Kind(
-            right="source_data:C", v=1, body=LinkChanged, apply=links.changed, warm=standing.warm, audience="desk"
-        ),
+        "link.changed": Kind(right="source_data:C", v=1, body=LinkChanged, apply=links.changed, audience="desk"),
         "link.summary": Kind(right="source_data:C", v=1, body=LinkSummary, apply=links.summed_up, audience="desk"),
-        "fallback.fired": Kind(
-            right="source_data:C", v=1, body=FallbackFired, apply=links.fell_back, warm=standing.warm, audience="desk"
-        ),
+        "fallback.fired": Kind(right="source_data:C", v=1, body=FallbackFired, apply=links.fell_back, audience="desk"),
         "report.made": Kind(right="dispatch:C", v=1, body=ReportMade, apply=incidents.report, audience="desk"),
         "job.answered": Kind(right="dispatch:C", v=1, body=JobAnswered, apply=jobs.answer, audience="desk"),
         "unit.status": Kind(right="dispatch:C", v=1, body=UnitStatus, apply=units.status, audience="desk"),

@@ -1,6 +1,6 @@
 """What the service of a slice gets of an admitted entry; what travels stands in `sync.exchange`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -58,8 +58,9 @@ class Kind(Struct, frozen=True):
     body: type[EntryBody]
     #: The slice's use case: writes its rows, feed rows and records; raises DomainError to refuse.
     apply: Callable[[Session, Actor, Received, Any], None]
-    #: What its slice reads once a transaction, so that applying an entry asks the database nothing.
-    warm: Callable[[Session], object] | None = None
+    #: What its slice reads once a transaction for a batch's entries of this kind, so that applying one asks the
+    #: database nothing.
+    warm: Callable[[Session, Sequence[tuple[Received, Any]]], object] | None = None
     #: What follows when a file of the entry is stored, in that transaction: the id of the record that is its receipt,
     #: signed by the given record key, or None where the kind gives none. MUST raise nothing that passes by itself.
     media_arrived: Callable[[Session, Arrived, SourceKey], UUID | None] | None = None

@@ -46,8 +46,9 @@ class Judge:
             )
         for index, alarm in enumerate(ruled.alarms):
             self._keep(replace(alarm, incident=incident) if incident is not None and index == 0 else alarm)
-        for alarm in ruled.attach:
-            self._keep(replace(alarm, incident=incident))
+        if incident is not None:
+            for alarm in [one for one in self.alarms.values() if rules.attaches(one, ruled.alarms[0])]:
+                self._keep(replace(alarm, incident=incident))
         self.log.append(Happened(ruled.outcome, heard.id))
 
     def _keep(self, alarm: Alarm) -> None:

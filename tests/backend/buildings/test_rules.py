@@ -225,8 +225,8 @@ def test_k3_what_came_before_in_the_building_attaches_and_keeps_its_priority() -
     door = replace(raised("door.forced"), spot="point:9")
     old = replace(door, spot="point:8", last_at=AT - timedelta(seconds=31))
     ruled = rules.decide(heard("panic", at=AT), DESK, standing(door, old))
-    assert (door,) == ruled.attach
-    assert 3 == ruled.attach[0].priority
+    assert ruled.opens is not None
+    assert [door] == [one for one in (door, old) if rules.attaches(one, ruled.alarms[0])]
 
 
 def test_a_p1_of_a_closed_incident_opens_a_new_one_that_names_it() -> None:
