@@ -184,8 +184,8 @@ def take_effect(session: Session, state: State, heard: Heard, ruled: Ruled) -> U
             keep_alarm(session, final)
         if final.kind in ("unknown_sender", "unparsed") and final.line is None:
             state.unknown[final.spot] = final.received_at
-    if first is not None and incident is not None:
-        for alarm in loose(session, first.building) if ruled.opens is not None else ():
+    if first is not None and ruled.opens is not None:
+        for alarm in loose(session, first.building):
             if rules.attaches(alarm, first):
                 keep_alarm(session, replace(alarm, incident=incident))
     return own

@@ -1,6 +1,6 @@
 """What stands in a town's buildings, as one transaction reads it once and changes it (part of the slice's service).
 
-Of the alarms only those are read that a signal can concern, so that an exchange costs the same however many are open.
+Of the alarms only those are read that a signal can concern, however many are open.
 """
 
 from collections.abc import Iterable
