@@ -389,10 +389,13 @@ def test_urgent_alarms_tells_numbers_of_the_towns_that_were_asked_for(app, forei
 
 
 def test_timers_due_tells_towns_only_and_only_where_something_is_due(app, foreign: World, world: World) -> None:
-    assert app.execute("SELECT * FROM timers_due('2000-01-01')").fetchall() == []
-    found = app.execute("SELECT * FROM timers_due('2100-01-01')").fetchall()
-    assert world.town not in [town for (town,) in found]
-    assert {len(row) for row in found} <= {1}
+    def due(at: str) -> set[tuple]:
+        return set(app.execute("SELECT * FROM timers_due(%s)", (at,)).fetchall())
+
+    assert (foreign.town,) not in due("2000-01-01"), "its alarms have time yet"
+    assert (foreign.town,) in due("2100-01-01")
+    assert (world.town,) not in due("2100-01-01"), "nothing runs here"
+    assert {len(row) for row in due("2100-01-01")} == {1}
 
 
 def test_forget_consumed_deletes_what_was_consumed_and_nothing_else(app, owner, database) -> None:
