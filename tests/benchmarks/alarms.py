@@ -34,8 +34,7 @@ from tests.journeys.alarming import Room, signed_in
 ROUNDS = 3
 PANELS, ZONES = 50, 8
 PER_S, SECONDS = 200, 15
-#: Closed loop: so many panels, each with so many alarms of so many points. Each point's alarm stays open: the
-#: server reads all open ones with each exchange, so their number is part of what is measured.
+#: Closed loop: so many panels, each with so many alarms of so many points. Each point's alarm stays open.
 LOAD_PANELS, LOAD_EACH, LOAD_ZONES = 200, 50, 2
 
 

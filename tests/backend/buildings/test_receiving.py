@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from backend.buildings import timers
+from backend.buildings import standing, timers
 from backend.dispatch import service as dispatch
 from backend.fields import uuid7
 from sync.entry import format_instant
@@ -47,6 +47,14 @@ def test_the_decision_is_kept_with_rule_version_and_reason(house: House) -> None
     with house.world.sessions.begin() as session:
         row = session.execute(text("SELECT outcome, rule, version FROM signal")).one()
     assert ("raised", "3.3", 1) == tuple(row)
+
+
+def test_of_the_open_alarms_only_those_of_the_signals_spots_are_read(house: House) -> None:
+    house.tell(*(signal("tamper", point) for point in ("017", "018", "019", "door")))
+    first, second = (f"point:{house.ids[name]}" for name in ("018", "door"))
+    with house.world.sessions.begin() as session:
+        assert {(first, "tamper")} == set(standing.look(session, [first]).alarms)
+        assert {(first, "tamper"), (second, "tamper")} == set(standing.look(session, [first, second]).alarms)
 
 
 def test_the_bytes_that_arrived_are_kept_and_shown(house: House) -> None:
