@@ -59,12 +59,15 @@ def take(station: Station, camera: Camera | None, clip: Clip, *, most_listed: in
 
 
 def mend(station: Station, camera: Camera, clip: Clip) -> None:
-    """What the spool lost of a recorded clip is copied from the card again, byte for byte.
+    """What the spool lost of a recorded clip is copied from the card again, byte for byte; told where something was.
+
+    An upload that met the damage before it was mended asks for it once more, and finds nothing to do.
 
     Raises:
         CardChanged: the card's file is not the one that was recorded either; nothing was changed.
         CameraGone, SpoolFull, SpoolDamaged: see `copying.copy`.
     """
+    is_mended = False
     for file, place in zip(clip.facts.files, clip.facts.of_file, strict=True):
         if place is None:
             continue
@@ -82,7 +85,9 @@ def mend(station: Station, camera: Camera, clip: Clip) -> None:
         )
         if found.sha256 != medium.sha256:
             raise CardChanged("the card gives other bytes than were recorded")
-    station.tell("spool_mended", camera=clip.camera, seq=clip.seq)
+        is_mended = True
+    if is_mended:
+        station.tell("spool_mended", camera=clip.camera, seq=clip.seq)
 
 
 def type_of(name: str) -> str:

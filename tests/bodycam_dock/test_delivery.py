@@ -160,3 +160,12 @@ def test_the_card_is_only_read_until_it_is_cleared(desk: Desk) -> None:
     assert desk.before == desk.states()
     (spooled,) = desk.station.spool.iterdir()
     assert desk.path.read_bytes() == spooled.read_bytes()
+
+
+def test_a_spool_file_is_mended_once_and_told_once_however_often_it_is_asked_for(desk: Desk) -> None:
+    spooled = desk.station.path(desk.clip, 0)
+    spooled.write_bytes(spooled.read_bytes()[:100])
+    for _ in range(2):
+        intake.mend(desk.station, desk.camera, desk.clip)
+    assert desk.path.read_bytes() == spooled.read_bytes()
+    assert ["spool_mended"] == [said.event for said in desk.said if said.event == "spool_mended"]
